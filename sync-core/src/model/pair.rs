@@ -1,0 +1,391 @@
+//! One thing as two systems know it: everything the engine remembers, in one piece of plain data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Activity, Class, Field, Fields, OpId, PairId, PerSide, Properties, RecordId, Side, Timestamp, Value,
+};
+
+/// One thing as two systems know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Its name, which is also the mark left in records we create.
+    pub id: PairId,
+    /// What each side was last seen to hold.
+    pub sides: PerSide<Seen>,
+    /// Further records of the same thing on a side: their activities count, their edits do not.
+    #[serde(default)]
+    pub aliases: PerSide<Vec<RecordId>>,
+    /// What both sides last agreed on, field by field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub base: BTreeMap<Field, Agreed>,
+    /// Words in flight to each side: committed before the call, cleared when its outcome is known.
+    pub sent: PerSide<Option<Sent>>,
+    /// Values a side will not take, and why. Forgotten when another value is wanted.
+    #[serde(default)]
+    pub refused: PerSide<Refusals>,
+    /// Happenings still to be told, with the side they come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub activities: Vec<Pending>,
+    /// Edits that lost against a concurrent one, newest last, at most [`Pair::HISTORY`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Lost>,
+    /// Events whose effect is not settled yet.
+    #[serde(default)]
+    pub unsettled: Unsettled,
+    /// How many operations were ever named for this pair.
+    #[serde(default)]
+    pub ops: u32,
+    /// The urgency of the work at hand.
+    #[serde(default)]
+    pub class: Class,
+    /// Trouble with this pair alone: how often in a row, and when to try again (engine clock).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<Setback>,
+    /// The place in the queue of work, if there is work (see the journal's `due` table).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Due>,
+}
+
+/// What a side was last seen to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "seen", rename_all = "snake_case")]
+pub enum Seen {
+    /// No record is known. `looked`: we asked the system and it had none.
+    Unknown {
+        /// Whether the system was asked.
+        looked: bool,
+    },
+    /// The record was deleted.
+    Absent {
+        /// The record that was.
+        id: RecordId,
+        /// When it went, by the side's clock.
+        at: Timestamp,
+    },
+    /// The record is there.
+    Present(Box<Present>),
+}
+
+/// A record that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    /// The record.
+    pub id: RecordId,
+    /// Content, field by field. A field that is missing was never told.
+    pub fields: BTreeMap<Field, Shown>,
+    /// We must read before we trust `fields`.
+    #[serde(default)]
+    pub doubt: bool,
+    /// Counts what this side has told us, so that a read can tell whether anything was heard since it was asked.
+    #[serde(default)]
+    pub heard: u32,
+}
+
+/// Who put a value where it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// We found it there and cannot say.
+    Nobody,
+    /// We wrote it.
+    Us,
+    /// Somebody else did, so it is an edit and counts.
+    Person,
+}
+
+/// A value as a side shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The value; `None` is empty.
+    pub value: Option<Value>,
+    /// Since when, by the side's clock.
+    pub at: Timestamp,
+    /// Whether `at` is the time of the edit itself and not merely a time at which the value was seen.
+    pub exact: bool,
+    /// Who put it there.
+    pub by: By,
+    /// For a value that a read found: it came after what was known then, so it cannot be older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Timestamp>,
+    /// The last person's edit on this side that our own value has since covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered: Option<Said>,
+}
+
+/// An edit by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// What it became.
+    pub value: Option<Value>,
+    /// When, by the clock of the side it was made on.
+    pub at: Timestamp,
+}
+
+/// A value both sides agreed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The value.
+    pub value: Option<Value>,
+    /// The side on which it was typed.
+    pub from: Side,
+    /// When, by that side's clock.
+    pub at: Timestamp,
+    /// For each side, the last edit that had been taken into account: edits up to it are settled.
+    pub heard: PerSide<Moment>,
+    /// For each side, whether it was seen to hold the value: only then can an edit there have been made in view of it.
+    pub held: PerSide<bool>,
+}
+
+/// Stands for one edit of a field on one side: its time, and a fingerprint of its value, because clocks are coarse and two
+/// edits may carry the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// When, by the side's clock.
+    pub at: Timestamp,
+    /// Fingerprint of the value.
+    pub print: u32,
+}
+
+/// What a write is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentKind {
+    /// Creates the record.
+    Create,
+    /// Changes it.
+    Update,
+    /// Tells an activity.
+    Emit,
+}
+
+/// Words in flight.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The operation, as named to the far side.
+    pub op: OpId,
+    /// What kind of write it is.
+    pub kind: SentKind,
+    /// What was decided, field by field; becomes the base once the side is seen to hold it.
+    pub fields: BTreeMap<Field, Agreed>,
+    /// The exact body, for a repeat under the same operation.
+    pub body: Properties,
+    /// When it was first sent, by the engine's clock.
+    pub at: Timestamp,
+    /// Nobody knows whether it arrived: look before doing anything else.
+    #[serde(default)]
+    pub unsure: bool,
+    /// We looked and did not find it, so it is repeated under the same name.
+    #[serde(default)]
+    pub repeat: bool,
+}
+
+/// What a side will not take.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusals {
+    /// By field: the value and the vendor's reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Field, Refusal>,
+    /// The whole content, where the vendor blames no field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<(Fields, String)>,
+}
+
+/// A value a side will not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The value.
+    pub value: Option<Value>,
+    /// Why not.
+    pub reason: String,
+}
+
+/// A happening to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The side it happened on.
+    pub from: Side,
+    /// What happened.
+    pub activity: Activity,
+    /// Set when the other side would not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// An edit that lost against a concurrent one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The field.
+    pub field: Field,
+    /// The side it was typed on.
+    pub side: Side,
+    /// What was typed, and when.
+    pub said: Said,
+}
+
+/// Events whose effect is not settled yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// How many.
+    pub events: u32,
+    /// Whether any of them changed what we believe or led to a write.
+    pub changed: bool,
+}
+
+/// Trouble in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setback {
+    /// How often in a row.
+    pub attempts: u32,
+    /// Not before this time of the engine's clock.
+    pub until: Timestamp,
+}
+
+/// A place in the queue of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Due {
+    /// The side the next call goes to.
+    pub side: Side,
+    /// How urgent.
+    pub class: Class,
+    /// Since when there is work, by the engine's clock.
+    pub since: Timestamp,
+}
+
+impl Pair {
+    /// Most lost edits remembered for a pair.
+    pub const HISTORY: usize = 32;
+
+    /// A pair nothing is known about.
+    #[must_use]
+    pub fn new(id: PairId) -> Self {
+        Self {
+            id,
+            sides: PerSide::from_fn(|_| Seen::Unknown { looked: false }),
+            aliases: PerSide::default(),
+            base: BTreeMap::new(),
+            sent: PerSide::default(),
+            refused: PerSide::default(),
+            activities: Vec::new(),
+            history: Vec::new(),
+            unsettled: Unsettled::default(),
+            ops: 0,
+            class: Class::default(),
+            setback: None,
+            due: None,
+        }
+    }
+
+    /// The record on a side, if it is there.
+    #[must_use]
+    pub fn present(&self, side: Side) -> Option<&Present> {
+        match &self.sides[side] {
+            Seen::Present(present) => Some(present),
+            _ => None,
+        }
+    }
+
+    /// The record on a side, if it is there.
+    pub fn present_mut(&mut self, side: Side) -> Option<&mut Present> {
+        match &mut self.sides[side] {
+            Seen::Present(present) => Some(present),
+            _ => None,
+        }
+    }
+
+    /// The id of the record on a side, also after it was deleted.
+    #[must_use]
+    pub fn record_id(&self, side: Side) -> Option<&RecordId> {
+        match &self.sides[side] {
+            Seen::Present(present) => Some(&present.id),
+            Seen::Absent { id, .. } => Some(id),
+            Seen::Unknown { .. } => None,
+        }
+    }
+
+    /// The content a side shows.
+    #[must_use]
+    pub fn fields(&self, side: Side) -> Fields {
+        self.present(side)
+            .map(|p| p.fields.iter().map(|(f, s)| (f.clone(), s.value.clone())).collect())
+            .unwrap_or_default()
+    }
+
+    /// Names the next operation.
+    pub fn name_op(&mut self) -> OpId {
+        self.ops += 1;
+        OpId::new(format!("{}.{}", self.id, self.ops))
+    }
+
+    /// The pair whose operation this is.
+    #[must_use]
+    pub fn of_op(op: &OpId) -> Option<PairId> {
+        op.as_str().rsplit_once('.').map(|(pair, _)| PairId::new(pair))
+    }
+
+    /// Remembers an edit that lost.
+    pub fn remember(&mut self, lost: Lost) {
+        if self.history.contains(&lost) {
+            return;
+        }
+        if self.history.len() == Self::HISTORY {
+            self.history.remove(0);
+        }
+        self.history.push(lost);
+    }
+}
+
+impl Shown {
+    /// What a decision takes into account when it looks at this: the last edit, or what was found without one.
+    #[must_use]
+    pub fn known(&self) -> Option<Moment> {
+        let said = match self.by {
+            By::Us => self.covered.clone(),
+            By::Person | By::Nobody => Some(Said { value: self.value.clone(), at: self.at }),
+        };
+        said.map(|said| said.moment())
+    }
+}
+
+impl Said {
+    /// What stands for this edit.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        // FNV-1a: short, stable, and good enough to tell two values of one instant apart.
+        let text = self.value.as_ref().map_or("", Value::as_str);
+        let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619);
+        Moment { at: self.at, print: text.as_bytes().iter().fold(2_166_136_261, step) }
+    }
+}
+
+impl Moment {
+    /// Whether an edit came after the one this stands for, as far as time can tell; another value of the same instant
+    /// counts as later.
+    #[must_use]
+    pub fn is_before(self, said: &Said) -> bool {
+        let other = said.moment();
+        other.at > self.at || (other.at == self.at && other.print != self.print)
+    }
+}
+
+impl Seen {
+    /// A record known only by its id, which must be read.
+    #[must_use]
+    pub fn unread(id: RecordId) -> Self {
+        Self::Present(Box::new(Present { id, fields: BTreeMap::new(), doubt: true, heard: 0 }))
+    }
+}
+
+impl Shown {
+    /// The last person's edit on this side, covered or not.
+    #[must_use]
+    pub fn said(&self) -> Option<Said> {
+        match self.by {
+            By::Person => Some(Said { value: self.value.clone(), at: self.at }),
+            By::Us => self.covered.clone(),
+            By::Nobody => None,
+        }
+    }
+}
