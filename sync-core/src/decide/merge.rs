@@ -1,0 +1,147 @@
+//! What each field should be, from what both sides say.
+//!
+//! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
+//! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
+
+use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Value};
+
+use super::plan::Policy;
+use super::resolve::Rival;
+
+/// What a field should be, and the edit that thereby loses, if any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) agreed: Agreed,
+    pub(super) lost: Option<(Side, Said)>,
+}
+
+/// Moves the base of every field on which both sides hold what they should, without a word being sent.
+pub fn agree(pair: &mut Pair, policy: &Policy) {
+    for field in policy.entity.fields() {
+        let Some(verdict) = verdict(pair, policy, field) else { continue };
+        let held = |side| {
+            pair.present(side).is_some_and(|p| {
+                let shown = p.fields.get(field);
+                !p.doubt
+                    && shown.is_some_and(|s| {
+                        policy.entity.same(field, s.value.as_ref(), verdict.agreed.value.as_ref())
+                    })
+            })
+        };
+        if held(Side::Left) && held(Side::Right) && pair.base.get(field) != Some(&verdict.agreed) {
+            pair.base.insert(field.clone(), verdict.agreed);
+            note(pair, field, verdict.lost);
+        }
+    }
+}
+
+/// Keeps the edit that lost in the pair's history.
+pub(super) fn note(pair: &mut Pair, field: &Field, lost: Option<(Side, Said)>) {
+    if let Some((side, said)) = lost {
+        pair.remember(Lost { field: field.clone(), side, said });
+    }
+}
+
+/// What `field` should be; `None` while a side is missing or never told.
+pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Verdict> {
+    let shown = PerSide { left: shown(pair, Side::Left, field)?, right: shown(pair, Side::Right, field)? };
+    let view = View { policy, field, shown, base: pair.base.get(field) };
+    let (from, said, lost) = view.winner();
+    let heard = PerSide::from_fn(|side| view.heard(side));
+    let held = PerSide::from_fn(|side| view.same(shown[side].value.as_ref(), said.value.as_ref()));
+    let at = said.at;
+    Some(Verdict { agreed: Agreed { value: said.value, from, at, heard, held }, lost })
+}
+
+fn shown<'a>(pair: &'a Pair, side: Side, field: &Field) -> Option<&'a Shown> {
+    pair.present(side)?.fields.get(field)
+}
+
+struct View<'a> {
+    policy: &'a Policy,
+    field: &'a Field,
+    shown: PerSide<&'a Shown>,
+    base: Option<&'a Agreed>,
+}
+
+type Winner = (Side, Said, Option<(Side, Said)>);
+
+impl View<'_> {
+    fn winner(&self) -> Winner {
+        match (self.news(Side::Left), self.news(Side::Right), self.base) {
+            (Some(left), Some(right), base) => self.between(left, right, base.is_none()),
+            (Some(said), None, base) => self.against_base(Side::Left, said, base),
+            (None, Some(said), base) => self.against_base(Side::Right, said, base),
+            (None, None, Some(base)) => (base.from, Said { value: base.value.clone(), at: base.at }, None),
+            (None, None, None) => self.between(self.found(Side::Left), self.found(Side::Right), true),
+        }
+    }
+
+    /// The last edit on a side, unless it was taken into account already.
+    fn news(&self, side: Side) -> Option<Said> {
+        let said = self.shown[side].said()?;
+        self.base.is_none_or(|b| b.heard[side].is_before(&said)).then_some(said)
+    }
+
+    /// What a side holds, as if it had been said.
+    fn found(&self, side: Side) -> Said {
+        Said { value: self.shown[side].value.clone(), at: self.shown[side].at }
+    }
+
+    /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.
+    fn against_base(&self, side: Side, said: Said, base: Option<&Agreed>) -> Winner {
+        let Some(base) = base else {
+            // The first meeting of two records: what one side merely holds gives way to what the other said, but
+            // emptiness never wins over content.
+            let other = self.found(side.other());
+            if said.value.is_none() && other.value.is_some() {
+                return (side.other(), other, None);
+            }
+            let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
+            return (side, said, content.then_some((side.other(), other)));
+        };
+        let in_view = self.shown[side].by != By::Us && base.held[side];
+        let standing = Said { value: base.value.clone(), at: base.at };
+        if in_view || base.from == side {
+            return (side, said, None);
+        }
+        let (left, right) = if side == Side::Left { (said, standing) } else { (standing, said) };
+        self.between(left, right, false)
+    }
+
+    /// Two edits that knew nothing of each other.
+    fn between(&self, left: Said, right: Said, first_meeting: bool) -> Winner {
+        if self.same(left.value.as_ref(), right.value.as_ref()) {
+            let side = if left.at >= right.at { Side::Left } else { Side::Right };
+            return (side, if side == Side::Left { left } else { right }, None);
+        }
+        if first_meeting && left.value.is_none() {
+            return (Side::Right, right, None);
+        }
+        if first_meeting && right.value.is_none() {
+            return (Side::Left, left, None);
+        }
+        let winner = self.policy.resolver.resolve(
+            self.field,
+            self.rival(Side::Left, &left),
+            self.rival(Side::Right, &right),
+        );
+        match winner {
+            Side::Left => (Side::Left, left, Some((Side::Right, right))),
+            Side::Right => (Side::Right, right, Some((Side::Left, left))),
+        }
+    }
+
+    fn rival<'s>(&self, side: Side, said: &'s Said) -> Rival<'s> {
+        Rival { value: said.value.as_ref(), at: said.at, resolution: self.policy.resolution[side] }
+    }
+
+    fn heard(&self, side: Side) -> Moment {
+        let before = self.base.map_or(Moment::default(), |b| b.heard[side]);
+        self.shown[side].known().filter(|known| known.at >= before.at).unwrap_or(before)
+    }
+
+    fn same(&self, a: Option<&Value>, b: Option<&Value>) -> bool {
+        self.policy.entity.same(self.field, a, b)
+    }
+}

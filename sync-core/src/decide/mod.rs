@@ -1,0 +1,26 @@
+//! The brain: pure functions over one [`Pair`](crate::model::Pair). No I/O, no clock, no randomness.
+//!
+//! | verb | question |
+//! |---|---|
+//! | [`observe`] | what does this news change in what we believe? |
+//! | [`plan`] | what would make the two sides agree? |
+//! | [`intend`] | what must be remembered before we ask for it? |
+//! | [`settle`] | how did it go, and what follows? |
+//!
+//! [`resolve`](ConflictResolver) decides between two truly concurrent edits, [`identity`] whose record this is.
+//!
+//! The base has one rule: it moves only when a side is *seen* to hold what we sent, or both are known to agree. Freedom
+//! from loops, recovery and conflict detection all follow from it.
+
+pub mod identity;
+mod merge;
+mod observe;
+mod plan;
+mod resolve;
+mod settle;
+
+pub use merge::agree;
+pub use observe::{Effect, Heard, Hint, Observation, Source, gone, hint, observe};
+pub use plan::{Op, Policy, is_blocked, plan};
+pub use resolve::{ConflictResolver, LastWriterWins, PreferSide, Rival};
+pub use settle::{Outcome, intend, not_found, settle};

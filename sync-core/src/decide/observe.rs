@@ -1,0 +1,368 @@
+//! Folding news into belief: per field, stale-proof, idempotent, and in whatever order it arrives.
+//!
+//! Each field of a side is two registers ordered by that side's own clock: the last value shown, by whomever, and the
+//! last one typed by a person. Taking the later of two entries is commutative, associative and idempotent; so is this.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{
+    Agreed, Author, By, Edit, Field, Lost, Pair, Present, RecordId, Said, Seen, Sent, Shown, Side, Timestamp,
+    Value,
+};
+
+use super::plan::Policy;
+
+/// How we came to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A webhook: true as of its time, but other news may be under way.
+    Event,
+    /// A read of this very pair. Carries [`Present::heard`] as it was when the read was asked for: if nothing was heard
+    /// since, the answer is the present truth and clears doubt, whatever the clocks say.
+    Read(u32),
+    /// The record turned up in a list or a search: true as of some moment, so where it contradicts belief it only
+    /// raises doubt.
+    Listed,
+}
+
+/// What a side said about a record, in canonical words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// The record.
+    pub id: RecordId,
+    /// When this was true, by the side's clock.
+    pub at: Timestamp,
+    /// How we came to know.
+    pub source: Source,
+    /// What was said, field by field.
+    pub fields: BTreeMap<Field, Heard>,
+}
+
+/// That something happened to a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The record.
+    pub id: RecordId,
+    /// When, by the side's clock.
+    pub at: Timestamp,
+    /// Who did it, as far as the side says.
+    pub author: Author,
+    /// The field that changed and what it became, if told.
+    pub told: Option<(Field, Option<Value>)>,
+}
+
+/// What was said about one field.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// The value shown.
+    pub value: Option<Value>,
+    /// The edits that led to it, as far as they are told, newest first.
+    pub edits: Vec<Edit>,
+}
+
+/// What news did to belief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// It told nothing new.
+    Nothing,
+    /// It was overtaken by what we knew already.
+    Stale,
+    /// It changed what we believe.
+    Changed,
+}
+
+/// The shortest time between two moments we tell apart.
+const INSTANT: Duration = Duration::from_millis(1);
+
+/// Folds in what `side` said.
+pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation) -> Effect {
+    match &mut pair.sides[side] {
+        Seen::Absent { id, at } if *id == seen.id && seen.at <= *at => return Effect::Stale,
+        Seen::Present(present) => present.id = seen.id.clone(),
+        _ => pair.sides[side] = first_sighting(pair, side, seen),
+    }
+    let Seen::Present(present) = &mut pair.sides[side] else { return Effect::Nothing };
+    let mut fold = Fold {
+        policy,
+        side,
+        present,
+        sent: pair.sent[side].as_ref(),
+        base: &pair.base,
+        landed: Vec::new(),
+        lost: Vec::new(),
+        effect: Effect::Nothing,
+        edited: false,
+    };
+    let settles = fold.all(seen);
+    let (effect, landed, lost) = (fold.effect, fold.landed, fold.lost);
+    for (field, said) in lost {
+        pair.remember(Lost { field, side, said });
+    }
+    for field in landed {
+        land(pair, side, &field);
+    }
+    if settles && pair.sent[side].as_ref().is_some_and(|s| s.unsure) {
+        // We looked: what arrived has moved the base above, and what did not is planned anew.
+        pair.sent[side] = None;
+    }
+    effect
+}
+
+/// Folds in that something happened to a record, without its content. `told` is the one field that is said to have
+/// changed. Unless it is our own echo or old news, the record must be read.
+pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect {
+    match &mut pair.sides[side] {
+        Seen::Absent { at, .. } if hint.at <= *at => return Effect::Stale,
+        Seen::Present(present) => {
+            let sent = pair.sent[side].as_ref();
+            let effect = known(present, sent, policy, hint);
+            present.doubt |= effect == Effect::Changed;
+            // Even a value we know counts as heard: a read that is under way may have missed it.
+            present.heard += u32::from(effect == Effect::Changed || is_later(present, hint));
+            return effect;
+        }
+        _ => {}
+    }
+    pair.sides[side] = Seen::unread(hint.id.clone());
+    Effect::Changed
+}
+
+fn is_later(present: &Present, hint: &Hint) -> bool {
+    let told = hint.told.as_ref().and_then(|(field, _)| present.fields.get(field));
+    told.is_some_and(|shown| hint.at > shown.at)
+}
+
+/// Whether a hint tells something: `Changed` when only a read can say.
+fn known(present: &Present, sent: Option<&Sent>, policy: &Policy, hint: &Hint) -> Effect {
+    let ours = matches!(hint.author, Author::Us(_));
+    let Some((field, value)) = &hint.told else {
+        return if ours { Effect::Nothing } else { Effect::Changed };
+    };
+    let same = |other: &Option<Value>| policy.entity.same(field, other.as_ref(), value.as_ref());
+    let Some(shown) = present.fields.get(field) else { return Effect::Changed };
+    let in_flight = sent.and_then(|s| s.fields.get(field));
+    let echo = ours && in_flight.is_some_and(|agreed| same(&agreed.value));
+    // While other words are on their way, the value we know may be a person's answer to them.
+    let overtaken = in_flight.is_some_and(|agreed| !same(&agreed.value)) && !ours && hint.at > shown.at;
+    if echo || (same(&shown.value) && !overtaken) {
+        Effect::Nothing
+    } else if hint.at <= shown.at && (ours || shown.by == By::Person) {
+        Effect::Stale
+    } else {
+        Effect::Changed
+    }
+}
+
+/// Folds in that the record of `side` is gone.
+pub fn gone(pair: &mut Pair, side: Side, id: &RecordId, at: Timestamp) -> Effect {
+    match &pair.sides[side] {
+        Seen::Present(present) if present.id == *id => {
+            pair.sides[side] = Seen::Absent { id: id.clone(), at };
+            pair.sent[side] = None;
+            Effect::Changed
+        }
+        _ => Effect::Nothing,
+    }
+}
+
+/// A first sighting while words are in flight starts in doubt: the record may be younger than what was said of it.
+fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
+    let doubt = pair.sent[side].is_some() && seen.source == Source::Event;
+    Seen::Present(Box::new(Present { id: seen.id.clone(), fields: BTreeMap::new(), doubt, heard: 0 }))
+}
+
+/// The base moves to what was sent for `field`: the side was seen to hold it.
+fn land(pair: &mut Pair, side: Side, field: &Field) {
+    let Some(agreed) = pair.sent[side].as_ref().and_then(|s| s.fields.get(field)) else { return };
+    let mut agreed = agreed.clone();
+    agreed.held[side] = true;
+    pair.base.insert(field.clone(), agreed);
+}
+
+struct Fold<'a> {
+    policy: &'a Policy,
+    side: Side,
+    present: &'a mut Present,
+    sent: Option<&'a Sent>,
+    base: &'a BTreeMap<Field, Agreed>,
+    /// Fields that were seen to hold what we sent.
+    landed: Vec<Field>,
+    /// Edits of one instant, of which only one can have come last.
+    lost: Vec<(Field, Said)>,
+    effect: Effect,
+    /// Whether a person changed something.
+    edited: bool,
+}
+
+impl Fold<'_> {
+    /// Gives whether this was a read that settles all doubt.
+    fn all(&mut self, seen: &Observation) -> bool {
+        let settles = seen.source == Source::Read(self.present.heard);
+        for (field, heard) in &seen.fields {
+            for edit in heard.edits.iter().rev() {
+                self.edit(field, edit);
+            }
+            self.value(field, heard, seen, settles);
+        }
+        match seen.source {
+            Source::Read(_) if settles => self.present.doubt = false,
+            Source::Event if self.effect == Effect::Changed => {
+                self.present.heard += 1;
+                // A person's edit met our words on the way: which of the two does the record hold now?
+                self.present.doubt |= self.edited && self.sent.is_some();
+            }
+            _ => {}
+        }
+        settles
+    }
+
+    /// One exactly timed edit.
+    fn edit(&mut self, field: &Field, edit: &Edit) {
+        let by = if self.is_ours(field, edit) { By::Us } else { By::Person };
+        let at = edit.at.min(self.policy.latest);
+        let new = Shown { value: edit.value.clone(), at, exact: true, by, floor: None, covered: None };
+        if by == By::Us && self.was_sent(field, edit.value.as_ref()) {
+            self.landed.push(field.clone());
+        }
+        let Some(old) = self.present.fields.get_mut(field) else {
+            self.present.fields.insert(field.clone(), new);
+            return self.effect(Effect::Changed);
+        };
+        let same = self.policy.entity.same(field, old.value.as_ref(), new.value.as_ref());
+        let resolution = self.policy.resolution[self.side];
+        // A read told which value of one tick of the clock came last *then*; this may have come after it.
+        let same_tick = old.floor.is_some() && new.at < old.at && new.at.plus(resolution) > old.at;
+        let effect = if !old.exact && new.at <= old.at && same {
+            refine(old, new)
+        } else if same_tick && !same {
+            self.present.doubt = true;
+            Effect::Changed
+        } else if new.at > old.at {
+            supersede(old, new)
+        } else if new.at < old.at {
+            uncover(old, &new, resolution, |said| self.lost.push((field.clone(), said)))
+        } else if same && old.by >= new.by {
+            Effect::Nothing
+        } else if same {
+            old.by = new.by;
+            Effect::Changed
+        } else {
+            tie(old, new, &mut self.present.doubt)
+        };
+        self.edited |= by == By::Person && effect == Effect::Changed;
+        self.effect(effect);
+    }
+
+    /// A value shown at a time, whoever put it there and whenever that was.
+    fn value(&mut self, field: &Field, heard: &Heard, seen: &Observation, settles: bool) {
+        let at = seen.at.min(self.policy.latest);
+        let value = heard.value.as_ref();
+        let ours = self.was_sent(field, value);
+        let by = if ours || self.was_agreed(field, value) { By::Us } else { By::Person };
+        let new = Shown { value: heard.value.clone(), at, exact: false, by, floor: None, covered: None };
+        let Some(old) = self.present.fields.get_mut(field) else {
+            let by = if ours { By::Us } else { By::Nobody };
+            self.present.fields.insert(field.clone(), Shown { by, ..new });
+            if ours {
+                self.landed.push(field.clone());
+            }
+            return self.effect(Effect::Changed);
+        };
+        if self.policy.entity.same(field, old.value.as_ref(), value) {
+            if ours && settles {
+                self.landed.push(field.clone());
+            }
+            return;
+        }
+        let effect = if settles {
+            // Nothing was heard since the read was asked for, so what it found came after all we knew.
+            let floor = old.at.plus(INSTANT);
+            supersede(old, Shown { at: at.max(floor), floor: Some(floor), ..new })
+        } else if at > old.at && seen.source == Source::Event {
+            supersede(old, new)
+        } else if at >= old.at && heard.edits.is_empty() {
+            self.present.doubt = true;
+            Effect::Changed
+        } else {
+            Effect::Stale
+        };
+        if ours && effect == Effect::Changed {
+            self.landed.push(field.clone());
+        }
+        self.edited |= by == By::Person && effect == Effect::Changed;
+        self.effect(effect);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.effect = self.effect.max(effect);
+    }
+
+    /// Our own writes are recognised by what the system says of their author, and only then by their value.
+    fn is_ours(&self, field: &Field, edit: &Edit) -> bool {
+        match edit.author {
+            Author::Us(_) => true,
+            Author::Other => false,
+            Author::Unknown => self.was_sent(field, edit.value.as_ref()),
+        }
+    }
+
+    fn was_sent(&self, field: &Field, value: Option<&Value>) -> bool {
+        let sent = self.sent.and_then(|s| s.fields.get(field));
+        sent.is_some_and(|s| self.policy.entity.same(field, s.value.as_ref(), value))
+    }
+
+    /// Whether we wrote this value here earlier: it is the base, and it was typed on the other side.
+    fn was_agreed(&self, field: &Field, value: Option<&Value>) -> bool {
+        let base = self.base.get(field).filter(|b| b.from != self.side);
+        base.is_some_and(|b| self.policy.entity.same(field, b.value.as_ref(), value))
+    }
+}
+
+/// The same value, now with the time of the edit itself.
+fn refine(old: &mut Shown, new: Shown) -> Effect {
+    let at = old.floor.map_or(new.at, |floor| new.at.max(floor));
+    *old = Shown { at, floor: old.floor, covered: old.covered.take(), ..new };
+    Effect::Changed
+}
+
+fn supersede(old: &mut Shown, new: Shown) -> Effect {
+    let covered = if new.by == By::Us { old.said() } else { None };
+    *old = Shown { covered, ..new };
+    Effect::Changed
+}
+
+/// An older edit still matters when a person made it and only our own value covers it.
+fn uncover(old: &mut Shown, new: &Shown, resolution: Duration, mut lose: impl FnMut(Said)) -> Effect {
+    if old.by != By::Us || new.by != By::Person {
+        return Effect::Stale;
+    }
+    let said = Said { value: new.value.clone(), at: new.at };
+    match &mut old.covered {
+        Some(covered) if (said.at, &said.value) <= (covered.at, &covered.value) => {
+            if said.at.plus(resolution) > covered.at && said.value != covered.value {
+                lose(said);
+            }
+            Effect::Stale
+        }
+        covered => {
+            covered.take().filter(|c| c.at == said.at).into_iter().for_each(lose);
+            *covered = Some(said);
+            Effect::Changed
+        }
+    }
+}
+
+/// Two values at one moment of the side's clock: only a read can tell. Until then the order of values decides, so that
+/// the order of arrival does not.
+fn tie(old: &mut Shown, new: Shown, doubt: &mut bool) -> Effect {
+    let told_before = old.covered.as_ref().is_some_and(|c| (c.at, &c.value) == (new.at, &new.value));
+    if (old.by, &old.value) == (new.by, &new.value) || (new.by == By::Person && told_before) {
+        return Effect::Nothing;
+    }
+    *doubt = true;
+    if (new.by, &new.value) > (old.by, &old.value) {
+        *old = Shown { covered: old.covered.take(), ..new };
+    }
+    Effect::Changed
+}

@@ -1,0 +1,223 @@
+//! What would make the two sides agree: a truth table over what each side was seen to hold.
+//!
+//! | this side | other side | plan for this side |
+//! |---|---|---|
+//! | words in flight, outcome unknown | any | look: find what we created, read what we changed |
+//! | in doubt | any | read it |
+//! | unknown | present | find it first, unless both systems are known in full; then create it |
+//! | absent | present | nothing: it was deleted on purpose, and we remember |
+//! | present | present | update the fields that differ from the verdict |
+//! | present | has activities | tell them |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{
+    Activity, Agreed, Entity, Field, Fields, Moment, Pair, PerSide, Present, RecordId, Refusals, Seen,
+    SentKind, Side, Timestamp, Value,
+};
+
+use super::merge::verdict;
+use super::resolve::ConflictResolver;
+
+/// What the brain must know besides the pair.
+#[derive(Clone)]
+pub struct Policy {
+    /// What is being synchronised.
+    pub entity: Arc<Entity>,
+    /// Who wins a conflict.
+    pub resolver: Arc<dyn ConflictResolver>,
+    /// The step of each side's clock.
+    pub resolution: PerSide<Duration>,
+    /// Whether each side was listed in full, so that a record we do not know does not exist.
+    pub index_complete: bool,
+    /// Which sides can be told activities.
+    pub tells: PerSide<bool>,
+    /// Times later than this are clamped to it: nothing was edited in the future.
+    pub latest: Timestamp,
+}
+
+/// A planned step. Plain data: it holds no handles and can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Look for the record on a side where none is known.
+    Find {
+        /// Where.
+        side: Side,
+        /// The match field's value, if there is one.
+        match_value: Option<Value>,
+    },
+    /// Read the record.
+    Read {
+        /// Where.
+        side: Side,
+        /// Which.
+        id: RecordId,
+        /// [`Present::heard`] now, to be handed back with the answer.
+        heard: u32,
+    },
+    /// Create the record.
+    Create {
+        /// Where.
+        side: Side,
+        /// With what content.
+        fields: BTreeMap<Field, Agreed>,
+    },
+    /// Send the very same creation again, under its old name.
+    Repeat {
+        /// Where.
+        side: Side,
+    },
+    /// Change the record.
+    Update {
+        /// Where.
+        side: Side,
+        /// Which.
+        id: RecordId,
+        /// The fields that change, and to what.
+        fields: BTreeMap<Field, Agreed>,
+    },
+    /// Tell an activity.
+    Emit {
+        /// To which side.
+        side: Side,
+        /// Of which record.
+        id: RecordId,
+        /// What happened.
+        activity: Activity,
+    },
+}
+
+impl Op {
+    /// The side the call goes to.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Find { side, .. }
+            | Self::Read { side, .. }
+            | Self::Create { side, .. }
+            | Self::Repeat { side }
+            | Self::Update { side, .. }
+            | Self::Emit { side, .. } => *side,
+        }
+    }
+}
+
+/// What would make the sides agree. Empty when they do, when words are in flight, or when nothing can be done.
+#[must_use]
+pub fn plan(pair: &Pair, policy: &Policy) -> Vec<Op> {
+    let looks: Vec<Op> = Side::BOTH.into_iter().filter_map(|side| look(pair, policy, side)).collect();
+    if !looks.is_empty() || Side::BOTH.into_iter().any(|side| pair.sent[side].is_some()) {
+        return looks;
+    }
+    let mut ops: Vec<Op> = Side::BOTH.into_iter().filter_map(|side| write(pair, policy, side)).collect();
+    ops.extend(emit(pair, policy));
+    ops
+}
+
+/// Whether the sides would not agree even if every plan succeeded, because one of them refuses something.
+#[must_use]
+pub fn is_blocked(pair: &Pair, policy: &Policy) -> bool {
+    let mut willing = pair.clone();
+    willing.refused = PerSide::default();
+    willing.sent = PerSide::default();
+    Side::BOTH.into_iter().any(|side| {
+        let refuses = pair.refused[side] != Refusals::default();
+        refuses && write(pair, policy, side).is_none() && write(&willing, policy, side).is_some()
+    })
+}
+
+/// What must be looked at before anything is written.
+fn look(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {
+    if let Some(sent) = &pair.sent[side] {
+        return match (sent.kind, &pair.sides[side]) {
+            _ if !sent.unsure => None,
+            (SentKind::Create, Seen::Unknown { .. }) if sent.repeat => Some(Op::Repeat { side }),
+            (SentKind::Create, Seen::Unknown { .. }) => Some(find(pair, policy, side)),
+            (_, Seen::Present(present)) => Some(read(side, present)),
+            _ => None,
+        };
+    }
+    pair.present(side).filter(|p| p.doubt).map(|p| read(side, p))
+}
+
+fn read(side: Side, present: &Present) -> Op {
+    Op::Read { side, id: present.id.clone(), heard: present.heard }
+}
+
+fn find(pair: &Pair, policy: &Policy, side: Side) -> Op {
+    let other = pair.fields(side.other());
+    let match_value = policy.entity.match_field().and_then(|f| other.get(f).cloned().flatten());
+    Op::Find { side, match_value }
+}
+
+fn write(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {
+    let other = pair.present(side.other())?;
+    match &pair.sides[side] {
+        Seen::Absent { .. } => None,
+        Seen::Unknown { looked } => {
+            let fields = creation(pair, policy, side, other)?;
+            let known_not_to_exist = *looked || policy.index_complete;
+            Some(if known_not_to_exist { Op::Create { side, fields } } else { find(pair, policy, side) })
+        }
+        Seen::Present(present) => {
+            let fields = differences(pair, policy, side, present);
+            (!fields.is_empty()).then(|| Op::Update { side, id: present.id.clone(), fields })
+        }
+    }
+}
+
+/// The content of a new record, without what the side refused before; `None` when too little is left.
+fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option<BTreeMap<Field, Agreed>> {
+    let refused = &pair.refused[side];
+    let mut fields = BTreeMap::new();
+    for (field, shown) in &other.fields {
+        let is_refused = refused.fields.get(field).is_some_and(|r| r.value == shown.value);
+        if is_refused && Some(field) == policy.entity.match_field() {
+            return None;
+        }
+        if !is_refused {
+            let mut heard = PerSide::<Moment>::default();
+            heard[side.other()] = shown.known().unwrap_or_default();
+            let held = PerSide::from_fn(|s| s != side);
+            let agreed = Agreed { value: shown.value.clone(), from: side.other(), at: shown.at, heard, held };
+            fields.insert(field.clone(), agreed);
+        }
+    }
+    let content = values(&fields);
+    let set_aside = refused.whole.as_ref().is_some_and(|(refused, _)| *refused == content);
+    (policy.entity.is_nameable(&content) && !set_aside).then_some(fields)
+}
+
+/// Fields in which the side does not hold what it should, less those it refused to.
+fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> BTreeMap<Field, Agreed> {
+    let refused = &pair.refused[side];
+    let mut fields = BTreeMap::new();
+    for field in policy.entity.fields() {
+        let (Some(verdict), Some(shown)) = (verdict(pair, policy, field), present.fields.get(field)) else {
+            continue;
+        };
+        let wanted = verdict.agreed.value.as_ref();
+        let is_refused = refused.fields.get(field).is_some_and(|r| r.value.as_ref() == wanted);
+        if !is_refused && !policy.entity.same(field, shown.value.as_ref(), wanted) {
+            fields.insert(field.clone(), verdict.agreed);
+        }
+    }
+    if refused.whole.as_ref().is_some_and(|(refused, _)| *refused == values(&fields)) {
+        fields.clear();
+    }
+    fields
+}
+
+pub(super) fn values(fields: &BTreeMap<Field, Agreed>) -> Fields {
+    fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
+}
+
+fn emit(pair: &Pair, policy: &Policy) -> Option<Op> {
+    pair.activities.iter().filter(|p| p.refused.is_none()).find_map(|pending| {
+        let side = pending.from.other();
+        let present = pair.present(side).filter(|_| policy.tells[side])?;
+        Some(Op::Emit { side, id: present.id.clone(), activity: pending.activity.clone() })
+    })
+}

@@ -1,0 +1,188 @@
+//! Remembering what we are about to ask, and folding in how it went.
+
+use std::time::Duration;
+
+use crate::model::{
+    By, Field, Fields, Moment, OpId, Pair, Present, Properties, RecordId, Refusal, Seen, Sent, SentKind,
+    Shown, Side, Timestamp,
+};
+
+use super::merge::{note, verdict};
+use super::plan::{Op, Policy, values};
+
+/// How a write went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Applied. The record as the side now shows it, where it says, and the side's own time.
+    Done {
+        /// The record's id.
+        id: RecordId,
+        /// What it shows now; fields it does not mention show what was sent.
+        shown: Fields,
+        /// The side's time of the write.
+        at: Timestamp,
+    },
+    /// The side has such a record already: it is the twin, and must be read.
+    Exists(RecordId),
+    /// The side will not take it, and says which fields are at fault, if it says.
+    Refused {
+        /// The vendor's reason.
+        reason: String,
+        /// The fields at fault; empty when unknown.
+        fields: Vec<Field>,
+    },
+    /// Certainly not applied.
+    NotDone,
+    /// Perhaps applied.
+    Unsure,
+}
+
+/// Remembers what `op` is about to ask. Must be durable before the call. Reads ask nothing that needs remembering.
+///
+/// `body` is the exact native content. Gives the name of the operation.
+pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: Timestamp) -> Option<OpId> {
+    let side = op.side();
+    let (kind, fields) = match op {
+        Op::Find { .. } | Op::Read { .. } => return None,
+        Op::Repeat { .. } => {
+            let sent = pair.sent[side].as_mut()?;
+            (sent.unsure, sent.repeat) = (false, false);
+            return Some(sent.op.clone());
+        }
+        Op::Create { fields, .. } => (SentKind::Create, fields.clone()),
+        Op::Update { fields, .. } => (SentKind::Update, fields.clone()),
+        Op::Emit { .. } => (SentKind::Emit, std::collections::BTreeMap::new()),
+    };
+    for field in fields.keys() {
+        let lost = verdict(pair, policy, field).and_then(|v| v.lost);
+        note(pair, field, lost);
+    }
+    let op = pair.name_op();
+    let sent = Sent { op: op.clone(), kind, fields, body, at: now, unsure: false, repeat: false };
+    pair.sent[side] = Some(sent);
+    pair.unsettled.changed = true;
+    Some(op)
+}
+
+/// Folds in how the write in flight to `side` went. Without one this does nothing.
+pub fn settle(pair: &mut Pair, policy: &Policy, side: Side, outcome: Outcome) {
+    let Some(sent) = pair.sent[side].take() else { return };
+    let creating = sent.kind == SentKind::Create;
+    match outcome {
+        Outcome::Done { id, shown, at } => done(pair, policy, side, sent, (id, shown, at)),
+        Outcome::Exists(id) if creating => pair.sides[side] = Seen::unread(id),
+        Outcome::Exists(_) => {
+            let culprit: Vec<Field> = policy.entity.match_field().cloned().into_iter().collect();
+            refuse(pair, side, &sent, "held by another record".to_owned(), culprit);
+        }
+        Outcome::Refused { reason, fields } => refuse(pair, side, &sent, reason, fields),
+        Outcome::NotDone => {}
+        Outcome::Unsure if sent.kind == SentKind::Emit => {}
+        Outcome::Unsure => pair.sent[side] = Some(Sent { unsure: true, ..sent }),
+    }
+    if creating && pair.sent[side].is_none() {
+        promote_alias(pair, side);
+    }
+}
+
+/// We looked for a record and the side has none.
+pub fn not_found(pair: &mut Pair, side: Side, now: Timestamp) {
+    match &mut pair.sent[side] {
+        // The far side may have forgotten the operation's name by now; what is not there will not appear any more.
+        Some(sent) if sent.unsure && now.since(sent.at) > REPEATABLE => pair.sent[side] = None,
+        Some(sent) if sent.unsure => sent.repeat = true,
+        _ => pair.sides[side] = Seen::Unknown { looked: true },
+    }
+}
+
+/// How long a creation may be repeated under its old name. Stripe prunes idempotency keys after 24 hours (Stripe API
+/// reference, idempotent requests); an hour is kept in reserve.
+const REPEATABLE: Duration = Duration::from_secs(23 * 3600);
+
+/// Our creation came to nothing, and while it was on its way somebody else made the record: that one is the twin.
+fn promote_alias(pair: &mut Pair, side: Side) {
+    if matches!(pair.sides[side], Seen::Unknown { .. }) && !pair.aliases[side].is_empty() {
+        let id = pair.aliases[side].remove(0);
+        pair.sides[side] = Seen::unread(id);
+    }
+}
+
+fn done(
+    pair: &mut Pair,
+    policy: &Policy,
+    side: Side,
+    sent: Sent,
+    (id, shown, at): (RecordId, Fields, Timestamp),
+) {
+    if sent.kind == SentKind::Emit {
+        return;
+    }
+    if sent.kind == SentKind::Create {
+        adopt(pair, side, id, &shown, at);
+    }
+    let Seen::Present(present) = &mut pair.sides[side] else { return };
+    for (field, mut agreed) in sent.fields {
+        agreed.held[side] = true;
+        let now_shown = shown.get(&field).unwrap_or(&agreed.value);
+        if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {
+            let reason = "the system stored it differently".to_owned();
+            pair.refused[side].fields.insert(field.clone(), Refusal { value: agreed.value.clone(), reason });
+        }
+        let new = Shown { value: now_shown.clone(), at, exact: true, by: By::Us, floor: None, covered: None };
+        show(present, &field, new, agreed.heard[side]);
+        pair.base.insert(field, agreed);
+    }
+    pair.refused[side].whole = None;
+}
+
+/// The record we created is there. Its echo may have told us before.
+fn adopt(pair: &mut Pair, side: Side, id: RecordId, shown: &Fields, at: Timestamp) {
+    if pair.present(side).is_none_or(|p| p.id != id) {
+        let fields = shown
+            .iter()
+            .map(|(f, v)| {
+                let shown =
+                    Shown { value: v.clone(), at, exact: true, by: By::Us, floor: None, covered: None };
+                (f.clone(), shown)
+            })
+            .collect();
+        pair.sides[side] = Seen::Present(Box::new(Present { id, fields, doubt: false, heard: 0 }));
+    }
+}
+
+/// Our value is shown now, unless the side has told of something later. What a person had said up to `heard` was known
+/// when we wrote, so our value covers it whatever the clocks say.
+fn show(present: &mut Present, field: &Field, mut new: Shown, heard: Moment) {
+    if let Some(old) = present.fields.get(field) {
+        let unheard = old.by == By::Person && old.said().is_some_and(|said| heard.is_before(&said));
+        if unheard && old.at >= new.at {
+            present.doubt |= old.at == new.at;
+            return;
+        }
+        new.covered = old.said();
+        new.at = new.at.max(old.at);
+    }
+    present.fields.insert(field.clone(), new);
+}
+
+fn refuse(pair: &mut Pair, side: Side, sent: &Sent, reason: String, culprits: Vec<Field>) {
+    if sent.kind == SentKind::Emit {
+        if let Some(pending) =
+            pair.activities.iter_mut().find(|p| p.from == side.other() && p.refused.is_none())
+        {
+            pending.refused = Some(reason);
+        }
+        return;
+    }
+    let refused = &mut pair.refused[side];
+    let mut blamed = false;
+    for field in culprits {
+        if let Some(agreed) = sent.fields.get(&field) {
+            blamed = true;
+            refused.fields.insert(field, Refusal { value: agreed.value.clone(), reason: reason.clone() });
+        }
+    }
+    if !blamed {
+        refused.whole = Some((values(&sent.fields), reason));
+    }
+}

@@ -1,0 +1,460 @@
+//! Does the brain alone, without any shell, keep its promises whatever happens in whatever order?
+//!
+//! Two toy systems with clocks and resolutions of their own, people who edit, webhooks that are delayed, repeated and
+//! reordered, writes that succeed, fail, or succeed without an answer. The toys know the truth, and judge.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sync_core::decide::{
+    Effect, Heard, Hint, LastWriterWins, Observation, Op, Outcome, Policy, Source, agree, hint, intend,
+    observe, plan, settle,
+};
+use sync_core::model::{
+    Author, By, Compare, Edit, Entity, Field, Fields, OpId, Pair, PairId, PerSide, Properties, RecordId,
+    Seen, Side, Timestamp, Value,
+};
+
+const FIELDS: [Field; 2] = [Field::named("a"), Field::named("b")];
+
+fn policy() -> Policy {
+    let entity = FIELDS.iter().fold(Entity::new("toy"), |e, f| e.field(f.clone(), Compare::Exact));
+    Policy {
+        entity: Arc::new(entity),
+        resolver: Arc::new(LastWriterWins { tie: Side::Left }),
+        resolution: PerSide { left: Duration::from_millis(1), right: Duration::from_secs(1) },
+        index_complete: true,
+        tells: PerSide::default(),
+        latest: Timestamp::from_secs(1_000_000_000),
+    }
+}
+
+/// One step of a scenario. Plain data, so that a failing scenario shrinks to its essence.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A person sets a field (`true`) or clears it.
+    Edit { left: bool, field: usize, set: bool },
+    /// Time passes.
+    Wait(u16),
+    /// One of the webhooks under way arrives; perhaps it will arrive again.
+    Deliver { which: usize, again: bool },
+    /// The next planned step begins, if none is under way.
+    Begin,
+    /// The call under way takes effect at the far side.
+    Land,
+    /// Its answer arrives (`true`) or is lost.
+    Answer(bool),
+    /// The call is refused before it has any effect.
+    Fail,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (any::<bool>(), 0..2_usize, prop::bool::weighted(0.8))
+            .prop_map(|(left, field, set)| Step::Edit { left, field, set }),
+        2 => (0..1500_u16).prop_map(Step::Wait),
+        5 => (0..8_usize, prop::bool::weighted(0.2)).prop_map(|(which, again)| Step::Deliver { which, again }),
+        4 => Just(Step::Begin),
+        4 => Just(Step::Land),
+        4 => prop::bool::weighted(0.8).prop_map(Step::Answer),
+        1 => Just(Step::Fail),
+    ]
+}
+
+/// A value of one field of a toy system at one time.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    value: Option<Value>,
+    at: Timestamp,
+    author: Author,
+    /// The edit (its number) that first typed this value; an empty start has none.
+    origin: Option<usize>,
+}
+
+/// An edit by a person, with the edits its author could see: all whose values this side had ever shown for the field.
+#[derive(Debug)]
+struct Typed {
+    field: Field,
+    value: Option<Value>,
+    saw: Vec<usize>,
+    /// Another edit of the same field carries the same time.
+    crowded: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Mail {
+    Snapshot(Box<Observation>),
+    Thin(Hint),
+}
+
+struct Call {
+    op: Op,
+    name: Option<OpId>,
+    /// What a read or write found or left behind, once it took effect.
+    landed: Option<(Observation, Fields, Timestamp)>,
+}
+
+struct World {
+    policy: Policy,
+    now: i64,
+    skew: PerSide<i64>,
+    /// Newest last.
+    shown: PerSide<BTreeMap<Field, Vec<Entry>>>,
+    typed: Vec<Typed>,
+    mail: Vec<(Side, Mail)>,
+    call: Option<Call>,
+    pair: Pair,
+    writes: usize,
+}
+
+fn id(side: Side) -> RecordId {
+    RecordId::new(side.as_str())
+}
+
+impl World {
+    fn new(skew: i64) -> Self {
+        let start = Entry { value: None, at: Timestamp::EPOCH, author: Author::Other, origin: None };
+        let fields = |_| FIELDS.iter().map(|f| (f.clone(), vec![start.clone()])).collect();
+        let mut pair = Pair::new(PairId::new("p"));
+        for side in Side::BOTH {
+            pair.sides[side] = Seen::unread(id(side));
+        }
+        Self {
+            policy: policy(),
+            now: 1_000_000,
+            skew: PerSide { left: 0, right: skew },
+            shown: PerSide::from_fn(fields),
+            typed: Vec::new(),
+            mail: Vec::new(),
+            call: None,
+            pair,
+            writes: 0,
+        }
+    }
+
+    fn clock(&self, side: Side) -> Timestamp {
+        let ms = self.now + self.skew[side];
+        Timestamp::from_millis(if side == Side::Right { ms.div_euclid(1000) * 1000 } else { ms })
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.now += 1;
+        match step {
+            Step::Edit { left, field, set } => {
+                let side = if *left { Side::Left } else { Side::Right };
+                let value = set.then(|| Value::new(format!("v{}", self.typed.len()))).flatten();
+                self.edit(side, &FIELDS[*field], value);
+            }
+            Step::Wait(ms) => self.now += i64::from(*ms),
+            Step::Deliver { which, again } => self.deliver(*which, *again),
+            Step::Begin => self.begin(),
+            Step::Land => self.land(),
+            Step::Answer(arrives) => self.answer(*arrives),
+            Step::Fail => self.fail(),
+        }
+    }
+
+    fn edit(&mut self, side: Side, field: &Field, value: Option<Value>) {
+        let entries = &self.shown[side][field];
+        if entries.last().is_some_and(|e| e.value == value) {
+            return;
+        }
+        // Within one tick of its clock a system cannot say what came first, so nobody can be held to it.
+        let tick = self.clock(side);
+        let coarse = side == Side::Right;
+        let typed_now = |e: &Entry| coarse && e.at == tick && e.author == Author::Other;
+        let saw = entries.iter().filter(|e| !typed_now(e)).filter_map(|e| e.origin).collect();
+        let same_tick: Vec<usize> =
+            entries.iter().filter(|e| typed_now(e)).filter_map(|e| e.origin).collect();
+        for other in &same_tick {
+            self.typed[*other].crowded = true;
+        }
+        let origin = Some(self.typed.len());
+        let crowded = !same_tick.is_empty();
+        self.typed.push(Typed { field: field.clone(), value: value.clone(), saw, crowded });
+        let before = self.current(side);
+        self.set(side, field, value, Author::Other, origin);
+        self.announce(side, &before, Author::Other);
+    }
+
+    fn set(
+        &mut self,
+        side: Side,
+        field: &Field,
+        value: Option<Value>,
+        author: Author,
+        origin: Option<usize>,
+    ) {
+        let at = self.clock(side);
+        if let Some(entries) = self.shown[side].get_mut(field) {
+            entries.push(Entry { value, at, author, origin });
+        }
+    }
+
+    fn current(&self, side: Side) -> Fields {
+        self.shown[side].iter().map(|(f, e)| (f.clone(), e.last().unwrap().value.clone())).collect()
+    }
+
+    /// A webhook is on its way: full snapshots from the right, thin hints from the left.
+    fn announce(&mut self, side: Side, before: &Fields, author: Author) {
+        let at = self.clock(side);
+        let now = self.current(side);
+        let changed: Vec<_> = now.iter().filter(|(f, v)| before.get(f) != Some(v)).collect();
+        if side == Side::Left {
+            for (field, value) in changed {
+                let told = Some((field.clone(), value.clone()));
+                self.mail.push((side, Mail::Thin(Hint { id: id(side), at, author: author.clone(), told })));
+            }
+            return;
+        }
+        let fields = now.iter().map(|(field, value)| {
+            let edits = if changed.iter().any(|(f, _)| *f == field) {
+                vec![Edit { value: value.clone(), at, author: author.clone() }]
+            } else {
+                Vec::new()
+            };
+            (field.clone(), Heard { value: value.clone(), edits })
+        });
+        let seen = Observation { id: id(side), at, source: Source::Event, fields: fields.collect() };
+        self.mail.push((side, Mail::Snapshot(Box::new(seen))));
+    }
+
+    fn deliver(&mut self, which: usize, again: bool) {
+        if self.mail.is_empty() {
+            return;
+        }
+        let which = which % self.mail.len();
+        let (side, mail) = if again { self.mail[which].clone() } else { self.mail.remove(which) };
+        self.hear(side, &mail);
+    }
+
+    fn hear(&mut self, side: Side, mail: &Mail) -> Effect {
+        let effect = match mail {
+            Mail::Snapshot(seen) => observe(&mut self.pair, &self.policy, side, seen),
+            Mail::Thin(news) => hint(&mut self.pair, &self.policy, side, news),
+        };
+        agree(&mut self.pair, &self.policy);
+        effect
+    }
+
+    fn begin(&mut self) {
+        if self.call.is_some() {
+            return;
+        }
+        agree(&mut self.pair, &self.policy);
+        if let Some(op) = plan(&self.pair, &self.policy).into_iter().next() {
+            let name = intend(
+                &mut self.pair,
+                &self.policy,
+                &op,
+                Properties::new(),
+                Timestamp::from_millis(self.now),
+            );
+            self.call = Some(Call { op, name, landed: None });
+        }
+    }
+
+    fn land(&mut self) {
+        let Some(mut call) = self.call.take() else { return };
+        if call.landed.is_none() {
+            let side = call.op.side();
+            let source = match &call.op {
+                Op::Read { heard, .. } => Source::Read(*heard),
+                Op::Update { fields, .. } => {
+                    let before = self.current(side);
+                    for (field, agreed) in fields {
+                        let origin = self.origin(field, agreed.value.as_ref());
+                        if before.get(field) != Some(&agreed.value) {
+                            let author = Author::Us(call.name.clone());
+                            self.set(side, field, agreed.value.clone(), author, origin);
+                            self.writes += 1;
+                        }
+                    }
+                    self.announce(side, &before, Author::Us(call.name.clone()));
+                    Source::Listed
+                }
+                other => panic!("nothing else is planned for two records that exist: {other:?}"),
+            };
+            let seen = self.read(side, source);
+            call.landed = Some((seen, self.current(side), self.clock(side)));
+        }
+        self.call = Some(call);
+    }
+
+    /// What a read answers: with full history on the left, without any on the right.
+    fn read(&self, side: Side, source: Source) -> Observation {
+        let fields = self.shown[side].iter().map(|(field, entries)| {
+            let edit = |e: &Entry| Edit { value: e.value.clone(), at: e.at, author: e.author.clone() };
+            let edits = match side {
+                Side::Left => entries.iter().rev().filter(|e| e.at > Timestamp::EPOCH).map(edit).collect(),
+                Side::Right => Vec::new(),
+            };
+            (field.clone(), Heard { value: entries.last().unwrap().value.clone(), edits })
+        });
+        Observation { id: id(side), at: self.clock(side), source, fields: fields.collect() }
+    }
+
+    fn answer(&mut self, arrives: bool) {
+        let Some(call) = self.call.take() else { return };
+        let side = call.op.side();
+        let outcome = match (&call.op, call.landed, arrives) {
+            (Op::Read { .. }, Some((seen, ..)), true) => {
+                observe(&mut self.pair, &self.policy, side, &seen);
+                agree(&mut self.pair, &self.policy);
+                return;
+            }
+            (Op::Read { .. }, ..) => return,
+            (_, Some((_, shown, at)), true) => Outcome::Done { id: id(side), shown, at },
+            _ => Outcome::Unsure,
+        };
+        settle(&mut self.pair, &self.policy, side, outcome);
+        agree(&mut self.pair, &self.policy);
+    }
+
+    fn fail(&mut self) {
+        if self.call.as_ref().is_some_and(|c| c.landed.is_none()) {
+            let Some(call) = self.call.take() else { return };
+            settle(&mut self.pair, &self.policy, call.op.side(), Outcome::NotDone);
+        }
+    }
+
+    fn origin(&self, field: &Field, value: Option<&Value>) -> Option<usize> {
+        let found = |t: &&Typed| t.field == *field && t.value.as_ref() == value;
+        let index = self.typed.iter().rev().find(found)?;
+        self.typed.iter().position(|t| std::ptr::eq(t, index))
+    }
+
+    /// Faults stop: all mail arrives, all calls succeed, until nothing is left to do.
+    fn heal(&mut self) {
+        for _ in 0..500 {
+            self.now += 700;
+            if !self.mail.is_empty() {
+                self.deliver(0, false);
+            }
+            self.begin();
+            self.land();
+            self.answer(true);
+            agree(&mut self.pair, &self.policy);
+            if self.mail.is_empty() && self.call.is_none() && plan(&self.pair, &self.policy).is_empty() {
+                return;
+            }
+        }
+        panic!("never quiet: {:?}", plan(&self.pair, &self.policy));
+    }
+
+    fn judge(&self) -> Result<(), TestCaseError> {
+        for field in &FIELDS {
+            let [left, right] = Side::BOTH.map(|s| self.shown[s][field].last().unwrap().clone());
+            prop_assert_eq!(&left.value, &right.value, "L1: the sides agree on {}", field);
+            for side in Side::BOTH {
+                let believed =
+                    self.pair.present(side).and_then(|p| p.fields.get(field)).map(|s| s.value.clone());
+                prop_assert_eq!(believed, Some(left.value.clone()), "belief is true on {}", side);
+            }
+            let typed: Vec<_> = self.typed.iter().enumerate().filter(|(_, t)| t.field == *field).collect();
+            if typed.is_empty() {
+                prop_assert_eq!(&left.value, &None, "nothing is invented");
+                continue;
+            }
+            let dominated = |n: usize| typed.iter().any(|(_, t)| t.saw.contains(&n));
+            let standing: Vec<_> = typed.iter().filter(|(n, _)| !dominated(*n)).collect();
+            prop_assert!(
+                standing.iter().any(|(_, t)| t.value == left.value),
+                "P5: {} ends as {:?}, which somebody had overwritten in full view; standing: {:?}",
+                field,
+                left.value.as_ref().map(Value::as_str),
+                standing.iter().map(|(_, t)| t.value.as_ref().map(Value::as_str)).collect::<Vec<_>>()
+            );
+            for (_, typed) in
+                standing.iter().filter(|(_, t)| !t.crowded && t.value.is_some() && t.value != left.value)
+            {
+                let kept = self.pair.history.iter().any(|l| l.said.value == typed.value);
+                prop_assert!(
+                    kept,
+                    "P5: the losing {:?} is kept in the history",
+                    typed.value.as_ref().map(Value::as_str)
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn do_the_sides_agree_on_a_last_word_whatever_happens(
+        skew in -5_000..5_000_i64,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut world = World::new(skew);
+        for step in &steps {
+            world.step(step);
+        }
+        world.heal();
+        world.judge()?;
+        let (writes, pair) = (world.writes, world.pair.clone());
+        world.heal();
+        prop_assert_eq!(world.writes, writes, "P6: a quiet system writes nothing");
+        prop_assert_eq!(world.pair, pair);
+    }
+
+    #[test]
+    fn is_a_replay_of_everything_without_effect(steps in prop::collection::vec(step(), 1..40)) {
+        let mut world = World::new(0);
+        let mut all = Vec::new();
+        for step in &steps {
+            // No two edits in one tick: replayed, they would be as undecidable as they were at first, and be read again.
+            world.now += 1_000;
+            world.step(step);
+            all.extend(world.mail.iter().cloned());
+        }
+        world.heal();
+        let writes = world.writes;
+        for (side, mail) in &all {
+            world.hear(*side, mail);
+        }
+        world.heal();
+        world.judge()?;
+        prop_assert_eq!(world.writes, writes, "P2: a replay writes nothing");
+    }
+
+    #[test]
+    fn does_the_order_of_news_not_matter(
+        edits in prop::collection::vec((0..6_i64, 0..4_u8, any::<bool>()), 1..8),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..16),
+    ) {
+        let news: Vec<_> = edits.iter().map(|(at, value, ours)| {
+            let author = if *ours { Author::Us(None) } else { Author::Other };
+            let value = Value::new(format!("{value}"));
+            let edit = Edit { value: value.clone(), at: Timestamp::from_secs(*at), author };
+            let heard = Heard { value, edits: vec![edit] };
+            Observation {
+                id: id(Side::Right),
+                at: Timestamp::from_secs(*at),
+                source: Source::Event,
+                fields: BTreeMap::from([(FIELDS[0].clone(), heard)]),
+            }
+        }).collect();
+        let policy = policy();
+        let fold = |news: &mut dyn Iterator<Item = &Observation>| {
+            let mut pair = Pair::new(PairId::new("p"));
+            for seen in news {
+                observe(&mut pair, &policy, Side::Right, seen);
+            }
+            pair.present(Side::Right).and_then(|p| p.fields.get(&FIELDS[0]).cloned()).map(|s| (s.said(), s.at, s.by))
+        };
+        let forward = fold(&mut news.iter());
+        // Any order, with any repetitions, as long as everything arrives once.
+        let mut shuffled: Vec<_> = order.iter().map(|i| i.get(&news)).collect();
+        shuffled.extend(news.iter().rev());
+        let shuffled = fold(&mut shuffled.into_iter());
+        let settled = |s: &Option<(Option<sync_core::model::Said>, Timestamp, By)>| s.clone();
+        prop_assert_eq!(settled(&forward), settled(&shuffled));
+    }
+}
