@@ -1,0 +1,241 @@
+//! Does the redb store keep what it acknowledged, whatever the disk does?
+
+#![cfg(all(feature = "testing", feature = "redb"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod disk;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use disk::Disk;
+use proptest::prelude::*;
+use sync_core::store::{Batch, Change, Precondition, Store, StoreError, Table};
+use sync_core::stores::RedbStore;
+
+fn open(disk: &Disk) -> Result<RedbStore, StoreError> {
+    let disk = disk.clone();
+    RedbStore::with_backend(move || Ok(disk.clone()))
+}
+
+/// The `n`th batch: three rows that belong together, and no trace of the batch before.
+fn batch(n: u32) -> Batch {
+    let mut batch = Batch::default();
+    let value = vec![n.to_le_bytes()[0]; 1500];
+    batch.put(Table::Pairs, n.to_be_bytes().to_vec(), value.clone());
+    batch.put(Table::Meta, "count", n.to_be_bytes().to_vec());
+    batch.put(Table::Due, n.to_be_bytes().to_vec(), value);
+    if let Some(before) = n.checked_sub(1) {
+        batch.delete(Table::Due, before.to_be_bytes().to_vec());
+    }
+    batch
+}
+
+/// How many batches the store holds, after checking that they are the first ones, each of them whole.
+async fn batches(store: &RedbStore) -> u32 {
+    let pairs = store.scan(Table::Pairs, b"", usize::MAX).await.unwrap();
+    let count = u32::try_from(pairs.len()).unwrap();
+    for (n, (key, value)) in (0..count).zip(pairs) {
+        assert_eq!(key, n.to_be_bytes().to_vec());
+        assert_eq!(value, vec![n.to_le_bytes()[0]; 1500]);
+    }
+    let due = store.scan(Table::Due, b"", usize::MAX).await.unwrap();
+    let last = store.get(Table::Meta, b"count").await.unwrap();
+    match count.checked_sub(1) {
+        Some(n) => {
+            assert_eq!(last.unwrap(), n.to_be_bytes().to_vec());
+            assert_eq!(due.iter().map(|(key, _)| key.as_ref()).collect::<Vec<_>>(), [n.to_be_bytes()]);
+        }
+        None => assert_eq!((last, due.len()), (None, 0)),
+    }
+    count
+}
+
+#[tokio::test]
+async fn is_a_second_opener_refused_with_the_directory_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("deep").join("inside");
+    let first = RedbStore::open(&place).unwrap();
+    let error = RedbStore::open(&place).unwrap_err();
+    let StoreError::Unavailable(text) = &error else { panic!("{error:?}") };
+    assert!(text.contains(place.to_str().unwrap()) && text.contains("already open"), "{text}");
+    first.commit(batch(0)).await.unwrap();
+    drop(first);
+    assert_eq!(batches(&RedbStore::open(&place).unwrap()).await, 1);
+}
+
+#[test]
+fn is_a_file_that_is_no_store_called_damaged_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.redb");
+    for content in [vec![b'x'; 10], vec![0; 100_000], vec![b'x'; 100_000]] {
+        std::fs::write(&file, &content).unwrap();
+        let error = RedbStore::open(dir.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), content);
+    }
+}
+
+#[test]
+fn is_a_place_that_cannot_be_a_directory_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = RedbStore::open(file.path()).unwrap_err();
+    assert!(error.to_string().contains(file.path().to_str().unwrap()), "{error}");
+}
+
+#[tokio::test]
+async fn does_the_store_go_on_after_an_io_error_at_any_operation() {
+    let probe = Disk::default();
+    let store = open(&probe).unwrap();
+    let before = probe.operations();
+    store.commit(batch(0)).await.unwrap();
+    let operations = probe.operations() - before;
+    assert!(operations >= 3, "a commit of {operations} operations is not worth the test");
+
+    for good in 0..operations {
+        let disk = Disk::default();
+        let store = open(&disk).unwrap();
+        store.commit(batch(0)).await.unwrap();
+        disk.fail_after(good);
+        let result = store.commit(batch(1)).await;
+        let again = store.commit(batch(1)).await;
+        disk.heal();
+        assert!(matches!(again, Err(StoreError::Unavailable(_))), "still failing after {good}: {again:?}");
+        let found = batches(&store).await;
+        assert!(if result.is_ok() { found == 2 } else { found >= 1 }, "after {good} good operations");
+        store.commit(batch(1)).await.unwrap();
+        store.commit(batch(2)).await.unwrap();
+        assert_eq!(batches(&store).await, 3, "after {good} good operations");
+    }
+}
+
+#[tokio::test]
+async fn does_the_store_go_on_when_a_full_disk_has_room_again() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    disk.fill();
+    let mut written = 0;
+    let error = loop {
+        match store.commit(batch(written)).await {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert_eq!(batches(&store).await, written, "what is there can be read while the disk is full");
+    disk.heal();
+    store.commit(batch(written)).await.unwrap();
+    assert_eq!(batches(&store).await, written + 1);
+}
+
+#[tokio::test]
+async fn does_what_was_acknowledged_survive_a_power_cut_at_any_operation() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let mut acknowledged = vec![disk.operations()];
+    for n in 0..12 {
+        store.commit(batch(n)).await.unwrap();
+        acknowledged.push(disk.operations());
+    }
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut coin = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random >> 63 == 1
+    };
+    for cut in acknowledged[0]..=disk.operations() {
+        let promised = acknowledged.iter().filter(|at| **at <= cut).count() - 1;
+        for image in [disk.after_power_cut(cut, || false), disk.after_power_cut(cut, &mut coin)] {
+            let reopened = open(&Disk::with(image)).unwrap();
+            let found = batches(&reopened).await as usize;
+            assert!(found == promised || found == promised + 1, "cut at {cut}: {found} of {promised}");
+            reopened.commit(batch(u32::try_from(found).unwrap())).await.unwrap();
+        }
+    }
+}
+
+/// A step of the model test.
+#[derive(Debug, Clone)]
+enum Step {
+    Commit(Batch),
+    Get(Table, Bytes),
+    Scan(Table, Bytes, usize),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let table = || prop::sample::select(vec![Table::Meta, Table::Inbox]);
+    let key = || prop::collection::vec(prop::sample::select(vec![0_u8, 1, 255]), 0..3).prop_map(Bytes::from);
+    let value = || prop::collection::vec(0..3_u8, 0..2).prop_map(Bytes::from);
+    let change = prop_oneof![
+        2 => (table(), key(), value()).prop_map(|(t, k, v)| Change::Put(t, k, v)),
+        1 => (table(), key()).prop_map(|(t, k)| Change::Delete(t, k)),
+    ];
+    let condition = prop_oneof![
+        (table(), key()).prop_map(|(t, k)| Precondition::Absent(t, k)),
+        (table(), key(), value()).prop_map(|(t, k, v)| Precondition::Equals(t, k, v)),
+    ];
+    let batch = (prop::collection::vec(condition, 0..2), prop::collection::vec(change, 0..6))
+        .prop_map(|(preconditions, changes)| Batch { preconditions, changes });
+    prop_oneof![
+        6 => batch.prop_map(Step::Commit),
+        2 => (table(), key()).prop_map(|(t, k)| Step::Get(t, k)),
+        2 => (table(), key(), 0..5_usize).prop_map(|(t, k, n)| Step::Scan(t, k, n)),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+type Model = BTreeMap<(Table, Bytes), Bytes>;
+
+fn commit(model: &mut Model, batch: &Batch) -> Result<(), StoreError> {
+    let holds = |condition: &Precondition| match condition {
+        Precondition::Absent(t, k) => !model.contains_key(&(*t, k.clone())),
+        Precondition::Equals(t, k, v) => model.get(&(*t, k.clone())) == Some(v),
+    };
+    if !batch.preconditions.iter().all(holds) {
+        return Err(StoreError::Precondition);
+    }
+    for change in batch.changes.iter().cloned() {
+        match change {
+            Change::Put(t, k, v) => model.insert((t, k), v),
+            Change::Delete(t, k) => model.remove(&(t, k)),
+        };
+    }
+    Ok(())
+}
+
+async fn follow(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let disk = Disk::default();
+    let mut store = open(&disk).unwrap();
+    let mut model = Model::new();
+    for step in steps {
+        match step {
+            Step::Commit(batch) => {
+                let expected = commit(&mut model, &batch);
+                prop_assert_eq!(store.commit(batch).await, expected);
+            }
+            Step::Get(table, key) => {
+                let expected = model.get(&(table, key.clone())).cloned();
+                prop_assert_eq!(store.get(table, &key).await, Ok(expected));
+            }
+            Step::Scan(table, from, limit) => {
+                let rows = model.range((table, from.clone())..).take_while(|((t, _), _)| *t == table);
+                let expected = rows.take(limit).map(|((_, k), v)| (k.clone(), v.clone())).collect();
+                prop_assert_eq!(store.scan(table, &from, limit).await, Ok(expected));
+            }
+            Step::Reopen => {
+                drop(store);
+                store = open(&disk).unwrap();
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn does_the_store_behave_like_a_map(steps in prop::collection::vec(step(), 1..40)) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(follow(steps))?;
+    }
+}
