@@ -1,0 +1,139 @@
+//! Making calls: one dispatcher a side. It holds a permit before it asks what to do, so that what is most urgent *then*
+//! is done, with what is known *then*.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::Status;
+use super::bisect::Group;
+use super::ledger::Message;
+use crate::connector::{Answer, Connector, Cursor, Error, Lookup, Query, Receipt, Write};
+use crate::layers::{Limiter, Permit};
+use crate::model::{Class, PairId, RecordId, Side};
+
+/// A record to be read, and the pair that wants to know, with [`Present::heard`](crate::model::Present::heard).
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) id: RecordId,
+    pub(super) pair: Option<(PairId, u32)>,
+}
+
+/// A row to be written, and its pair.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) pair: PairId,
+    pub(super) write: Write,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) enum Job {
+    Read { targets: Vec<Target> },
+    Find { pair: PairId, lookup: Lookup },
+    Write { rows: Vec<Row>, group: Option<Group> },
+    List { from: Option<Cursor> },
+}
+
+/// The results of a write, row by row, or of the call as a whole.
+pub(super) type Written = Result<Vec<Result<Receipt, Error>>, Error>;
+
+/// How a call went.
+#[derive(Debug)]
+pub(super) enum Report {
+    Read { targets: Vec<Target>, answer: Result<Answer, Error> },
+    Found { pair: PairId, answer: Result<Answer, Error> },
+    Written { rows: Vec<Row>, group: Option<Group>, result: Written },
+    Listed { answer: Result<Answer, Error> },
+}
+
+impl Report {
+    /// Why the call failed as a whole, if it did.
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Read { answer, .. } | Self::Found { answer, .. } | Self::Listed { answer } => {
+                answer.as_ref().err()
+            }
+            // A single refused row says nothing about the side's health, but a throttled one does.
+            Self::Written { result: Ok(rows), .. } if rows.len() == 1 => rows[0].as_ref().err(),
+            Self::Written { result, .. } => result.as_ref().err(),
+        }
+    }
+}
+
+pub(super) struct Dispatcher {
+    pub(super) side: Side,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) limiter: Limiter,
+    pub(super) ledger: mpsc::Sender<Message>,
+    pub(super) status: watch::Receiver<Status>,
+}
+
+/// Makes calls until `stopping` turns true, then waits for those under way.
+pub(super) async fn run(mut dispatcher: Dispatcher, mut stopping: watch::Receiver<bool>) {
+    let mut under_way = JoinSet::new();
+    loop {
+        let permit = tokio::select! {
+            biased;
+            // An error means that the engine itself is gone.
+            _ = stopping.wait_for(|stop| *stop) => break,
+            permit = dispatcher.permit() => permit,
+        };
+        while under_way.try_join_next().is_some() {}
+        // Not to be cancelled: the answer is an intent that is on disk already.
+        let Some((job, permit)) = dispatcher.ask(permit).await else { continue };
+        let connector = Arc::clone(&dispatcher.connector);
+        let (ledger, side) = (dispatcher.ledger.clone(), dispatcher.side);
+        under_way.spawn(async move {
+            let report = call(&*connector, job).await;
+            drop(permit);
+            // The ledger is gone only when the engine is: then the intent is found again at the next start.
+            let _ = ledger.send(Message::Done(side, report)).await;
+        });
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+impl Dispatcher {
+    /// Waits until there is work and the budget allows a call.
+    async fn permit(&mut self) -> Permit {
+        let side = self.side;
+        if self.status.wait_for(|s| s.sides[side].ready).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.limiter.acquire(Class::Edit).await
+    }
+
+    async fn ask(&self, permit: Permit) -> Option<(Job, Permit)> {
+        let (reply, answer) = oneshot::channel();
+        self.ledger.send(Message::Ask(self.side, reply)).await.ok()?;
+        match answer.await.ok().flatten() {
+            Some(job) => Some((job, permit)),
+            None => {
+                permit.unused();
+                None
+            }
+        }
+    }
+}
+
+async fn call(connector: &dyn Connector, job: Job) -> Report {
+    match job {
+        Job::Read { targets } => {
+            let ids = targets.iter().map(|t| t.id.clone()).collect();
+            let answer = connector.read(&Query::Ids(ids)).await;
+            Report::Read { targets, answer }
+        }
+        Job::Find { pair, lookup } => {
+            let answer = connector.read(&Query::Find(lookup)).await;
+            Report::Found { pair, answer }
+        }
+        Job::Write { rows, group } => {
+            let writes: Vec<Write> = rows.iter().map(|r| r.write.clone()).collect();
+            let result = connector.write(&writes).await;
+            Report::Written { rows, group, result }
+        }
+        Job::List { from } => Report::Listed { answer: connector.read(&Query::Page(from)).await },
+    }
+}

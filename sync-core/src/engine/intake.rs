@@ -1,0 +1,505 @@
+//! Taking in news: whose is it, and what does it change?
+
+use std::collections::BTreeSet;
+
+use super::ledger::{Ledger, Lookup};
+use crate::decide::identity::{How, Whose, whose};
+use crate::decide::{Effect, Heard, Hint, Observation, Source, gone, hint, observe};
+use crate::journal::{DeadLetter, IndexKey, Waiting};
+use crate::mapping::Mapping;
+use crate::model::{
+    Activity, Author, Class, Edit, Field, Fields, News, PairId, Pending, Properties, Record, RecordId, Seen,
+    Side, Sighting, Timestamp, Value,
+};
+use crate::store::StoreError;
+
+/// What became of a piece of news.
+pub(super) enum Fate {
+    /// It is done with; this is what it did to the pair.
+    Effect(PairId, Effect, Class),
+    /// It told nothing of interest.
+    Nothing,
+    /// It was set aside.
+    Quarantined,
+    /// It waits with the activity or the lookup it became, which will be counted when it is done.
+    Waits,
+}
+
+impl Ledger {
+    /// Takes in one arrival. Its row stays in the inbox while it waits for a record to be read.
+    pub(super) async fn hear(&mut self, number: u64, side: Side, news: News) -> Result<(), StoreError> {
+        if let Some(id) = self.unknown(side, &news).await? {
+            self.look_up(side, id, (number, news));
+            return Ok(());
+        }
+        self.digest(number, side, news).await
+    }
+
+    /// Takes in one arrival for which nothing needs to be read first.
+    pub(super) async fn digest(&mut self, number: u64, side: Side, news: News) -> Result<(), StoreError> {
+        let fate = self.understand(number, side, news).await?;
+        self.draft.delete_arrival(number);
+        self.meta.counts.taken += 1;
+        self.book(fate).await
+    }
+
+    pub(super) async fn book(&mut self, fate: Fate) -> Result<(), StoreError> {
+        let counts = &mut self.meta.counts;
+        match fate {
+            Fate::Effect(pair, Effect::Changed, class) => {
+                counts.pending += 1;
+                if let Some(pair) = self.pair(&pair).await? {
+                    pair.unsettled.events += 1;
+                    pair.unsettled.changed = true;
+                    pair.class = if pair.unsettled.events == 1 { class } else { pair.class.min(class) };
+                }
+                self.file(&pair).await?;
+            }
+            Fate::Effect(_, Effect::Stale, _) => counts.superseded += 1,
+            Fate::Effect(_, Effect::Nothing, _) | Fate::Nothing => counts.noop += 1,
+            Fate::Quarantined => counts.quarantined += 1,
+            Fate::Waits => counts.pending += 1,
+        }
+        Ok(())
+    }
+
+    /// The record that must be read before the news can be understood, if any.
+    async fn unknown(&self, side: Side, news: &News) -> Result<Option<RecordId>, StoreError> {
+        let id = match news {
+            News::Changed { id, .. } => id,
+            News::Happened { id: Some(id), activity, .. } => {
+                if self.draft.activity(&activity.id).await?.is_some() {
+                    return Ok(None);
+                }
+                id
+            }
+            _ => return Ok(None),
+        };
+        let known = self.draft.find(&IndexKey::record(side, id)).await?.is_some();
+        Ok((!known).then(|| id.clone()))
+    }
+
+    fn look_up(&mut self, side: Side, id: RecordId, (number, news): (u64, News)) {
+        let class = match &news {
+            News::Changed { class, .. } => *class,
+            _ => Class::Edit,
+        };
+        let now = self.now;
+        let desk = &mut self.desks[side];
+        let lookup = desk.lookups.entry(id.clone()).or_insert_with(|| Lookup {
+            class,
+            since: now,
+            news: Vec::new(),
+            attempts: 0,
+        });
+        lookup.class = lookup.class.min(class);
+        // The echo of our own creation often arrives before the response that tells us its id: the response is cheaper.
+        let ours = matches!(&news, News::Changed { author: Author::Us(_), .. });
+        let not_before = ours.then(|| now.plus(Self::spacing(2, 0)));
+        lookup.news.push((number, news));
+        desk.file_lookup(id, not_before);
+    }
+
+    async fn understand(&mut self, number: u64, side: Side, news: News) -> Result<Fate, StoreError> {
+        match news {
+            News::Seen(sighting) => self.see(side, &sighting).await,
+            News::Changed { id, at, author, class, property } => {
+                let told = property.and_then(|(name, value)| self.field_of(side, name, value));
+                self.change(side, class, Hint { id, at, author, told }).await
+            }
+            News::Gone { id, at, .. } => self.lose(side, &id, at).await,
+            News::Merged { into, from, at } => self.merge(side, &into, &from, at).await,
+            News::Happened { id, match_value, activity } => {
+                self.happen(side, id, match_value, activity).await
+            }
+            News::Ignored { reason } => {
+                tracing::debug!(side = %side, %reason, "ignored");
+                Ok(Fate::Nothing)
+            }
+            News::Malformed { reason, raw } => {
+                let letter = DeadLetter {
+                    at: self.now,
+                    side,
+                    pair: None,
+                    record: None,
+                    what: "webhook".to_owned(),
+                    reason,
+                    raw: Some(raw),
+                };
+                self.draft.put_dead_letter(&format!("webhook/{number:020}"), &letter);
+                Ok(Fate::Quarantined)
+            }
+        }
+    }
+
+    async fn see(&mut self, side: Side, sighting: &Sighting) -> Result<Fate, StoreError> {
+        let mapping = &self.systems[side].mapping;
+        let observation = observation_of_change(mapping, sighting);
+        let ours = match &sighting.author {
+            Author::Us(Some(op)) => crate::model::Pair::of_op(op),
+            _ => None,
+        };
+        let (pair, whose) = self.identify(side, &sighting.record, ours).await?;
+        self.take_observation(side, (pair, whose), &sighting.record, observation, sighting.class).await
+    }
+
+    /// Takes in a record as it was read. `asked` as in [`Source::Read`]; `None` when the pair was not known then.
+    pub(super) async fn take_record(
+        &mut self,
+        side: Side,
+        record: &Record,
+        (source, at): (Source, Timestamp),
+        class: Class,
+    ) -> Result<Fate, StoreError> {
+        let observation = observation_of_read(&self.systems[side].mapping, record, source, at);
+        let found = self.identify(side, record, None).await?;
+        self.take_observation(side, found, record, observation, class).await
+    }
+
+    async fn take_observation(
+        &mut self,
+        side: Side,
+        (id, whose): (PairId, Whose),
+        record: &Record,
+        observation: Observation,
+        class: Class,
+    ) -> Result<Fate, StoreError> {
+        if whose == Whose::Alias {
+            self.add_alias(side, &id, &record.id).await?;
+            return Ok(Fate::Nothing);
+        }
+        let policy = self.policy.clone();
+        let before = self.match_keys(&id).await?;
+        let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
+        let effect = observe(pair, &policy, side, &observation);
+        let aliases: Vec<RecordId> = record.aliases.iter().filter(|a| **a != record.id).cloned().collect();
+        pair.aliases[side].retain(|a| *a != record.id);
+        self.draft.put_index_once(&IndexKey::record(side, &record.id), &id).await?;
+        for alias in aliases {
+            self.draft.put_index_once(&IndexKey::record(side, &alias), &id).await?;
+        }
+        self.reindex(&id, &before, &record.also_known_as).await?;
+        Ok(Fate::Effect(id, effect, class))
+    }
+
+    async fn change(&mut self, side: Side, class: Class, news: Hint) -> Result<Fate, StoreError> {
+        let Some(id) = self.draft.find(&IndexKey::record(side, &news.id)).await? else {
+            return Ok(Fate::Nothing);
+        };
+        let policy = self.policy.clone();
+        let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
+        if pair.record_id(side).is_some_and(|r| *r != news.id) {
+            return Ok(Fate::Nothing);
+        }
+        let effect = hint(pair, &policy, side, &news);
+        Ok(Fate::Effect(id, effect, class))
+    }
+
+    /// A record is gone.
+    pub(super) async fn lose(
+        &mut self,
+        side: Side,
+        record: &RecordId,
+        at: Timestamp,
+    ) -> Result<Fate, StoreError> {
+        let Some(id) = self.draft.find(&IndexKey::record(side, record)).await? else {
+            return Ok(Fate::Nothing);
+        };
+        let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
+        pair.aliases[side].retain(|a| a != record);
+        let effect = gone(pair, side, record, at);
+        Ok(Fate::Effect(id, effect, Class::Edit))
+    }
+
+    /// Records of one side became one: so do their pairs. The pair of the survivor takes the others in.
+    async fn merge(
+        &mut self,
+        side: Side,
+        into: &RecordId,
+        from: &[RecordId],
+        at: Timestamp,
+    ) -> Result<Fate, StoreError> {
+        let mut pairs: Vec<PairId> = Vec::new();
+        for id in std::iter::once(into).chain(from) {
+            if let Some(pair) = self.draft.find(&IndexKey::record(side, id)).await?
+                && !pairs.contains(&pair)
+            {
+                pairs.push(pair);
+            }
+        }
+        let Some((first, rest)) = pairs.split_first() else { return Ok(Fate::Nothing) };
+        let first = first.clone();
+        for other in rest {
+            self.absorb(&first, other).await?;
+        }
+        self.draft.put_index(&IndexKey::record(side, into), &first);
+        let Some(pair) = self.pair(&first).await? else { return Ok(Fate::Nothing) };
+        if let Seen::Absent { .. } | Seen::Unknown { .. } = pair.sides[side] {
+            pair.sides[side] = Seen::unread(into.clone());
+        }
+        if let Some(present) = pair.present_mut(side) {
+            present.id = into.clone();
+            present.doubt = true;
+            present.heard += 1;
+        }
+        pair.aliases[side].retain(|a| a != into);
+        let _ = at;
+        Ok(Fate::Effect(first, Effect::Changed, Class::Edit))
+    }
+
+    async fn happen(
+        &mut self,
+        side: Side,
+        id: Option<RecordId>,
+        match_value: Option<Value>,
+        activity: Activity,
+    ) -> Result<Fate, StoreError> {
+        if self.draft.activity(&activity.id).await?.is_some() {
+            return Ok(Fate::Nothing);
+        }
+        let match_key = match_value.and_then(|v| {
+            let field = self.policy.entity.match_field()?;
+            Some(self.policy.entity.compare(field).key(&v))
+        });
+        let mut owner = None;
+        if let Some(id) = &id {
+            owner = self.draft.find(&IndexKey::record(side, id)).await?;
+        }
+        if let (None, Some(key)) = (&owner, &match_key) {
+            owner = self.draft.find(&IndexKey::matching(key)).await?;
+        }
+        match (owner, match_key) {
+            (Some(owner), _) => {
+                self.give_activity(&owner, side, activity).await?;
+                self.file(&owner).await?;
+                Ok(Fate::Waits)
+            }
+            (None, Some(key)) => {
+                self.draft.put_activity(&activity.id, "waiting");
+                self.draft.put_waiting(&key, &Waiting { side, activity });
+                Ok(Fate::Waits)
+            }
+            (None, None) => {
+                let letter = DeadLetter {
+                    at: self.now,
+                    side,
+                    pair: None,
+                    record: id,
+                    what: "activity".to_owned(),
+                    reason: "it belongs to no record that exists, and names no match value".to_owned(),
+                    raw: None,
+                };
+                self.draft.put_activity(&activity.id, "dead letter");
+                self.draft.put_dead_letter(&format!("activity/{}", activity.id), &letter);
+                Ok(Fate::Quarantined)
+            }
+        }
+    }
+
+    async fn give_activity(
+        &mut self,
+        owner: &PairId,
+        from: Side,
+        activity: Activity,
+    ) -> Result<(), StoreError> {
+        self.draft.put_activity(&activity.id, owner.as_str());
+        if let Some(pair) = self.pair(owner).await? {
+            pair.class = Class::Edit;
+            pair.activities.push(Pending { from, activity, refused: None });
+        }
+        Ok(())
+    }
+
+    /// The pair a record belongs to; a new one if it is nobody's.
+    async fn identify(
+        &mut self,
+        side: Side,
+        record: &Record,
+        ours: Option<PairId>,
+    ) -> Result<(PairId, Whose), StoreError> {
+        for (how, id) in self.candidates(side, record, ours).await? {
+            if let Some(pair) = self.pair(&id).await? {
+                match whose(pair, side, &record.id, how) {
+                    Whose::Nobody => {}
+                    verdict => return Ok((id, verdict)),
+                }
+            }
+        }
+        Ok((self.new_pair(), Whose::Twin))
+    }
+
+    async fn candidates(
+        &self,
+        side: Side,
+        record: &Record,
+        ours: Option<PairId>,
+    ) -> Result<Vec<(How, PairId)>, StoreError> {
+        let mut found = Vec::new();
+        found.extend(ours.map(|id| (How::Mark, id)));
+        found.extend(record.mark.clone().map(|id| (How::Mark, id)));
+        for id in std::iter::once(&record.id).chain(&record.aliases) {
+            found.extend(self.draft.find(&IndexKey::record(side, id)).await?.map(|p| (How::Id, p)));
+        }
+        if let Some(twin) = &record.twin {
+            let key = IndexKey::record(side.other(), twin);
+            found.extend(self.draft.find(&key).await?.map(|p| (How::Twin, p)));
+        }
+        let fields = self.systems[side].mapping.get(&record.properties);
+        for key in self.keys_of(&fields, &record.also_known_as) {
+            found.extend(self.draft.find(&IndexKey::matching(&key)).await?.map(|p| (How::Match, p)));
+        }
+        Ok(found)
+    }
+
+    fn keys_of(&self, fields: &Fields, also: &[Value]) -> BTreeSet<String> {
+        let entity = &self.policy.entity;
+        let mut keys: BTreeSet<String> = entity.match_key(fields).into_iter().collect();
+        if let Some(field) = entity.match_field() {
+            keys.extend(also.iter().map(|v| entity.compare(field).key(v)));
+        }
+        keys
+    }
+
+    pub(super) async fn match_keys(&mut self, id: &PairId) -> Result<BTreeSet<String>, StoreError> {
+        let Some(pair) = self.pair(id).await? else { return Ok(BTreeSet::new()) };
+        let fields = Side::BOTH.map(|side| pair.fields(side));
+        Ok(fields.iter().filter_map(|f| self.policy.entity.match_key(f)).collect())
+    }
+
+    /// Keeps the index in step with the match values a pair shows, and gives it the activities that waited for them.
+    pub(super) async fn reindex(
+        &mut self,
+        id: &PairId,
+        before: &BTreeSet<String>,
+        also: &[Value],
+    ) -> Result<(), StoreError> {
+        let mut after = self.match_keys(id).await?;
+        after.extend(self.keys_of(&Fields::new(), also));
+        for key in after.difference(before) {
+            self.draft.put_index(&IndexKey::matching(key), id);
+            for waiting in self.draft.waiting(key).await? {
+                self.draft.delete_waiting(key, &waiting.activity.id);
+                self.give_activity(id, waiting.side, waiting.activity).await?;
+            }
+        }
+        for key in before.difference(&after) {
+            let key = IndexKey::matching(key);
+            if self.draft.find(&key).await?.as_ref() == Some(id) {
+                self.draft.delete_index(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// A further record of the same thing: its activities count, its edits do not.
+    pub(super) async fn add_alias(
+        &mut self,
+        side: Side,
+        id: &PairId,
+        record: &RecordId,
+    ) -> Result<(), StoreError> {
+        self.draft.put_index_once(&IndexKey::record(side, record), id).await?;
+        if let Some(pair) = self.pair(id).await?
+            && !pair.aliases[side].contains(record)
+        {
+            tracing::warn!(side = %side, record = %record, pair = %id, "further record of the same thing: not synced");
+            pair.aliases[side].push(record.clone());
+        }
+        Ok(())
+    }
+
+    /// One pair takes another in: its records become aliases, its activities are told through the survivor.
+    pub(super) async fn absorb(&mut self, into: &PairId, other: &PairId) -> Result<(), StoreError> {
+        let Some(other) = self.pair(other).await?.map(|p| p.clone()) else { return Ok(()) };
+        let mut records = Vec::new();
+        for side in Side::BOTH {
+            records.extend(other.record_id(side).map(|id| (side, id.clone())));
+            records.extend(other.aliases[side].iter().map(|id| (side, id.clone())));
+        }
+        for (side, id) in &records {
+            self.draft.put_index(&IndexKey::record(*side, id), into);
+        }
+        for pending in &other.activities {
+            self.draft.put_activity(&pending.activity.id, into.as_str());
+        }
+        let keys = self.match_keys(&other.id).await?;
+        for key in keys {
+            self.draft.put_index(&IndexKey::matching(&key), into);
+        }
+        self.drop_pair(&other.id);
+        let Some(pair) = self.pair(into).await? else { return Ok(()) };
+        for (side, id) in records {
+            match &pair.sides[side] {
+                Seen::Unknown { .. } if pair.sent[side].is_none() => pair.sides[side] = Seen::unread(id),
+                _ if pair.record_id(side) == Some(&id) || pair.aliases[side].contains(&id) => {}
+                _ => pair.aliases[side].push(id),
+            }
+        }
+        pair.activities.extend(other.activities);
+        pair.unsettled.events += other.unsettled.events;
+        pair.unsettled.changed |= other.unsettled.changed;
+        for lost in other.history {
+            pair.remember(lost);
+        }
+        Ok(())
+    }
+
+    /// The field that a single native property shows, if one lens sees nothing but it.
+    fn field_of(&self, side: Side, name: String, value: Option<Value>) -> Option<(Field, Option<Value>)> {
+        let native = Properties::from([(name.clone(), value)]);
+        let mut lenses = self.systems[side].mapping.lenses();
+        let lens = lenses.find(|l| l.properties() == [name.as_str()])?;
+        lens.get(&native).into_iter().next()
+    }
+}
+
+/// A change as an observation. A field counts as edited when its *canonical* value differs from before: whoever edits
+/// the last name in a full name has not edited the first.
+fn observation_of_change(mapping: &Mapping, sighting: &Sighting) -> Observation {
+    let native = &sighting.record.properties;
+    let now = mapping.get(native);
+    let before = sighting.previous.as_ref().map(|previous| {
+        let mut native = native.clone();
+        native.extend(previous.clone());
+        mapping.get(&native)
+    });
+    let edited = |field: &Field, value: &Option<Value>| match &before {
+        Some(before) => before.get(field) != Some(value),
+        None => value.is_some(),
+    };
+    let edit = |value: &Option<Value>| Edit {
+        value: value.clone(),
+        at: sighting.at,
+        author: sighting.author.clone(),
+    };
+    let heard = |(field, value): (Field, Option<Value>)| {
+        let edits = if edited(&field, &value) { vec![edit(&value)] } else { Vec::new() };
+        (field, Heard { value, edits })
+    };
+    Observation {
+        id: sighting.record.id.clone(),
+        at: sighting.at,
+        source: Source::Event,
+        fields: now.into_iter().map(heard).collect(),
+    }
+}
+
+/// A record that was read as an observation. Histories count where one property is one field.
+pub(super) fn observation_of_read(
+    mapping: &Mapping,
+    record: &Record,
+    source: Source,
+    at: Timestamp,
+) -> Observation {
+    let mut observation = Observation { id: record.id.clone(), at, source, fields: Default::default() };
+    for lens in mapping.lenses() {
+        for (field, value) in lens.get(&record.properties) {
+            let edits = match lens.properties() {
+                [property] => record.history.get(property).cloned().unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            observation.fields.insert(field, Heard { value, edits });
+        }
+    }
+    observation
+}

@@ -1,0 +1,352 @@
+//! The one task that owns every pair. Each turn: hear, plan, commit once, and only then let anything leave.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::bisect::Suspects;
+use super::dispatch::{Job, Report};
+use super::lanes::{Lane, Subject};
+use super::{Settings, SideStatus, Status, System};
+use crate::clock::Clock;
+use crate::decide::{ConflictResolver, Policy};
+use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
+use crate::model::{Class, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
+use crate::retry::Schedule;
+use crate::store::StoreError;
+
+/// Most messages taken in one turn. Bounds the size of a commit, and how long a dispatcher waits for its answer.
+const TURN: usize = 256;
+/// Most arrivals taken from the inbox in one turn.
+const MAIL: usize = 256;
+/// Most unknown records waiting to be read, per side. The inbox waits meanwhile.
+const MAX_LOOKUPS: usize = 2_000;
+/// Clean pairs kept in memory.
+const HOT_PAIRS: u64 = 10_000;
+/// Spacing of attempts while a system or the store is failing.
+const SPACING: Schedule =
+    Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
+/// How far ahead of our clock a system's clock may plausibly be.
+const MAX_SKEW: Duration = Duration::from_secs(300);
+
+/// What the ledger hears.
+pub(super) enum Message {
+    /// Something was put into the inbox.
+    Mail,
+    /// A dispatcher holds a permit for a call and asks what to do with it.
+    Ask(Side, oneshot::Sender<Option<Job>>),
+    /// How a call went.
+    Done(Side, Report),
+    /// Finish this turn and stop.
+    Stop,
+}
+
+/// What a ledger is made of.
+pub(super) struct Parts {
+    pub(super) journal: Journal,
+    pub(super) systems: Arc<PerSide<System>>,
+    pub(super) entity: Arc<Entity>,
+    pub(super) resolver: Arc<dyn ConflictResolver>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+    pub(super) namespace: Option<String>,
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) status: watch::Sender<Status>,
+}
+
+/// A record nobody knows, waiting to be read, and the news that waits with it.
+pub(super) struct Lookup {
+    pub(super) class: Class,
+    pub(super) since: Timestamp,
+    pub(super) news: Vec<(u64, News)>,
+    pub(super) attempts: u32,
+}
+
+/// One side as the ledger sees it.
+#[derive(Default)]
+pub(super) struct Desk {
+    pub(super) lane: Lane,
+    pub(super) lookups: BTreeMap<RecordId, Lookup>,
+    pub(super) suspects: Suspects,
+    pub(super) under_way: usize,
+    /// Failed calls in a row, and when the next may be tried.
+    pub(super) failures: u32,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) halted: Option<String>,
+    /// A page of the listing is under way.
+    pub(super) listing: bool,
+    /// Calls given out so far.
+    pub(super) calls: u64,
+}
+
+pub(super) struct Ledger {
+    pub(super) journal: Journal,
+    pub(super) systems: Arc<PerSide<System>>,
+    pub(super) policy: Policy,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+    pub(super) meta: Meta,
+    pub(super) desks: PerSide<Desk>,
+    /// Pairs with a call under way.
+    pub(super) busy: HashSet<PairId>,
+    pub(super) draft: Draft,
+    pub(super) now: Timestamp,
+    /// Where the next arrival is, and whether there may be any.
+    pub(super) mail_from: u64,
+    pub(super) has_mail: bool,
+    /// After the listing: pairs up to here have been planned for.
+    pub(super) refile: Option<Option<PairId>>,
+    messages: mpsc::Receiver<Message>,
+    status: watch::Sender<Status>,
+    hot: Cache<PairId, Arc<Pair>>,
+    /// Pairs of this turn, with their stored state (none for a new one).
+    open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
+    stored_meta: Option<Meta>,
+    answers: Vec<(oneshot::Sender<Option<Job>>, Option<Job>)>,
+    asks: PerSide<Vec<oneshot::Sender<Option<Job>>>>,
+}
+
+impl Ledger {
+    pub(super) async fn open(parts: Parts) -> Result<Self, StoreError> {
+        let Parts { journal, systems, entity, resolver, clock, settings, namespace, messages, status } =
+            parts;
+        let stored_meta = journal.meta().await?;
+        let meta = stored_meta.clone().unwrap_or_else(|| Meta {
+            namespace: namespace.unwrap_or_else(fresh_namespace),
+            pairs: 0,
+            counts: Counts::default(),
+            backfill: PerSide::from_fn(|_| match settings.backfill {
+                true => Backfill::Pending,
+                false => Backfill::Complete,
+            }),
+        });
+        let policy = Policy {
+            entity,
+            resolver,
+            resolution: PerSide::from_fn(|side| systems[side].connector.describe().resolution),
+            index_complete: false,
+            tells: PerSide::from_fn(|side| systems[side].connector.describe().emit_batch > 0),
+            latest: Timestamp::EPOCH,
+        };
+        let mut ledger = Self {
+            draft: Draft::new(journal.clone()),
+            journal,
+            systems,
+            policy,
+            now: clock.now(),
+            clock,
+            settings,
+            meta,
+            desks: PerSide::default(),
+            busy: HashSet::new(),
+            mail_from: 0,
+            has_mail: true,
+            refile: None,
+            messages,
+            status,
+            hot: Cache::new(HOT_PAIRS),
+            open: HashMap::new(),
+            stored_meta,
+            answers: Vec::new(),
+            asks: PerSide::default(),
+        };
+        ledger.policy.index_complete = ledger.is_listed();
+        for side in Side::BOTH {
+            ledger.desks[side].lane.spilled = true;
+        }
+        ledger.publish();
+        Ok(ledger)
+    }
+
+    /// Turns until told to stop.
+    pub(super) async fn run(mut self) -> Result<(), StoreError> {
+        let mut stop = false;
+        while !stop {
+            self.tick();
+            let wait = self.wait();
+            let first = tokio::select! {
+                message = self.messages.recv(), if !wait.is_zero() => message,
+                () = tokio::time::sleep(wait) => None,
+            };
+            self.tick();
+            let mut message = first;
+            for _ in 0..TURN {
+                match message.or_else(|| self.messages.try_recv().ok()) {
+                    Some(Message::Mail) => self.has_mail = true,
+                    Some(Message::Ask(side, reply)) => self.asks[side].push(reply),
+                    Some(Message::Done(side, report)) => self.hear_report(side, report).await?,
+                    Some(Message::Stop) => stop = true,
+                    None => break,
+                }
+                message = None;
+            }
+            self.fill_lanes().await?;
+            self.take_mail().await?;
+            self.serve().await?;
+            self.commit().await?;
+            self.publish();
+            for (reply, job) in self.answers.drain(..) {
+                // A dispatcher that is gone has been told to stop; the intent is found again at the next start.
+                let _ = reply.send(job);
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        self.now = self.clock.now();
+        self.policy.latest = self.now.plus(MAX_SKEW);
+        for side in Side::BOTH {
+            let desk = &mut self.desks[side];
+            desk.lane.release(self.now);
+            if desk.not_before.is_some_and(|at| at <= self.now) {
+                desk.not_before = None;
+            }
+        }
+    }
+
+    /// How long nothing needs to be done unless a message comes.
+    fn wait(&self) -> Duration {
+        let room = Side::BOTH.into_iter().all(|s| self.desks[s].lookups.len() < MAX_LOOKUPS);
+        let spilled = Side::BOTH.into_iter().any(|s| self.can_fill(s));
+        if (self.has_mail && room) || spilled || self.refile.is_some() {
+            return Duration::ZERO;
+        }
+        let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);
+        let next = desks.flat_map(|d| [d.lane.next_release(), d.not_before]).flatten().min();
+        next.map_or(Duration::from_secs(60), |at| at.since(self.now).max(Duration::from_millis(1)))
+    }
+
+    async fn take_mail(&mut self) -> Result<(), StoreError> {
+        let room = Side::BOTH.into_iter().all(|s| self.desks[s].lookups.len() < MAX_LOOKUPS);
+        if !self.has_mail || !room {
+            return Ok(());
+        }
+        let mail = self.journal.inbox(self.mail_from, MAIL).await?;
+        self.has_mail = mail.len() == MAIL;
+        for (number, arrival) in mail {
+            self.mail_from = number + 1;
+            self.hear(number, arrival.side, arrival.news).await?;
+        }
+        Ok(())
+    }
+
+    async fn serve(&mut self) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            for reply in std::mem::take(&mut self.asks[side]) {
+                let job = self.next_job(side).await?;
+                if job.is_some() {
+                    self.desks[side].under_way += 1;
+                    self.desks[side].calls += 1;
+                }
+                self.answers.push((reply, job));
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the turn. While the store is unavailable everything waits here: nothing leaves that is not durable.
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        let mut closed = Vec::with_capacity(self.open.len());
+        for (id, (stored, pair)) in std::mem::take(&mut self.open) {
+            let due = |p: Option<&Pair>| p.and_then(|p| p.due);
+            if stored.as_deref() == pair.as_ref() {
+                continue;
+            }
+            self.draft.move_due(&id, due(stored.as_deref()).as_ref(), due(pair.as_ref()).as_ref());
+            match &pair {
+                Some(pair) => self.draft.put_pair(pair),
+                None => self.draft.delete_pair(&id),
+            }
+            closed.push((id, pair));
+        }
+        if self.stored_meta.as_ref() != Some(&self.meta) {
+            self.draft.put_meta(&self.meta);
+            self.stored_meta = Some(self.meta.clone());
+        }
+        if !self.draft.is_empty() {
+            let batch = self.draft.take();
+            let mut attempts = 0;
+            while let Err(error) = self.journal.commit(batch.clone()).await {
+                if !matches!(error, StoreError::Unavailable(_)) {
+                    return Err(error);
+                }
+                tracing::error!(%error, "store unavailable, waiting");
+                self.status.send_modify(|s| s.store_trouble = Some(error.to_string()));
+                tokio::time::sleep(SPACING.delay(attempts, 0)).await;
+                attempts += 1;
+            }
+        }
+        for (id, pair) in closed {
+            match pair {
+                Some(pair) => self.hot.insert(id, Arc::new(pair)),
+                None => self.hot.invalidate(&id),
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        self.status.send_replace(Status {
+            counts: self.meta.counts,
+            sides: PerSide::from_fn(|side| {
+                let desk = &self.desks[side];
+                SideStatus {
+                    system: self.systems[side].connector.describe().name,
+                    waiting: desk.lane.len(),
+                    ready: self.has_work(side),
+                    under_way: desk.under_way,
+                    failures: desk.failures,
+                    halted: desk.halted.clone(),
+                }
+            }),
+            index_complete: self.policy.index_complete,
+            store_trouble: None,
+        });
+    }
+
+    /// The pair as of this turn, to be changed in place.
+    pub(super) async fn pair(&mut self, id: &PairId) -> Result<Option<&mut Pair>, StoreError> {
+        if !self.open.contains_key(id) {
+            let stored = match self.hot.get(id) {
+                Some(pair) => Some(pair),
+                None => self.journal.pair(id).await?.map(Arc::new),
+            };
+            let pair = stored.as_deref().cloned();
+            self.open.insert(id.clone(), (stored, pair));
+        }
+        Ok(self.open.get_mut(id).and_then(|(_, pair)| pair.as_mut()))
+    }
+
+    pub(super) fn new_pair(&mut self) -> PairId {
+        self.meta.pairs += 1;
+        let id = PairId::new(format!("{}-{}", self.meta.namespace, self.meta.pairs));
+        self.open.insert(id.clone(), (None, Some(Pair::new(id.clone()))));
+        id
+    }
+
+    /// Forgets a pair that was absorbed by another.
+    pub(super) fn drop_pair(&mut self, id: &PairId) {
+        if let Some((_, pair)) = self.open.get_mut(id) {
+            *pair = None;
+        }
+        for side in Side::BOTH {
+            self.desks[side].lane.remove(&Subject::Pair(id.clone()));
+        }
+    }
+
+    /// The next wait after `attempts` failures in a row. Spread by `seed`, so that many do not come back at once.
+    pub(super) fn spacing(attempts: u32, seed: u64) -> Duration {
+        SPACING.delay(attempts, seed)
+    }
+}
+
+/// Twelve random hexadecimal digits. The standard library's hasher is seeded by the operating system.
+fn fresh_namespace() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{:012x}", random & 0xffff_ffff_ffff)
+}

@@ -1,0 +1,395 @@
+//! What follows from the answer to a call.
+
+use super::bisect::Group;
+use super::dispatch::{Row, Target, Written};
+use super::intake::{Fate, observation_of_read};
+use super::ledger::Ledger;
+use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
+use crate::decide::{Effect, Outcome, Source, not_found, observe, settle};
+use crate::journal::IndexKey;
+use crate::model::{Class, Field, News, PairId, Record, RecordId, Setback, Side, Timestamp};
+use crate::store::StoreError;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Ledger {
+    pub(super) async fn hear_read(
+        &mut self,
+        side: Side,
+        targets: Vec<Target>,
+        answer: std::result::Result<Answer, Error>,
+    ) -> Result<()> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(_) => return self.read_failed(side, targets).await,
+        };
+        let at = answer.as_of.unwrap_or(self.now);
+        for target in targets {
+            let found = answer.records.iter().find(|r| r.id == target.id || r.aliases.contains(&target.id));
+            match (target.pair, found) {
+                (Some((pair, heard)), Some(record)) => {
+                    self.reread(side, &pair, (&target.id, record), (heard, at)).await?;
+                }
+                (Some((pair, _)), None) => {
+                    self.busy.remove(&pair);
+                    self.lose(side, &target.id, at).await?;
+                    self.file(&pair).await?;
+                }
+                (None, found) => self.looked_up(side, &target.id, found, at).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A pair's own record was read.
+    async fn reread(
+        &mut self,
+        side: Side,
+        id: &PairId,
+        (asked, record): (&RecordId, &Record),
+        (heard, at): (u32, Timestamp),
+    ) -> Result<()> {
+        self.busy.remove(id);
+        let mut id = id.clone();
+        if *asked != record.id
+            && let Some(other) = self.draft.find(&IndexKey::record(side, &record.id)).await?
+            && other != id
+        {
+            self.absorb(&other, &id).await?;
+            id = other;
+        }
+        let before = self.match_keys(&id).await?;
+        let observation = observation_of_read(&self.systems[side].mapping, record, Source::Read(heard), at);
+        let policy = self.policy.clone();
+        if let Some(pair) = self.pair(&id).await? {
+            let changed = observe(pair, &policy, side, &observation) == Effect::Changed;
+            pair.unsettled.changed |= changed;
+            pair.setback = None;
+        }
+        for name in std::iter::once(&record.id).chain(&record.aliases) {
+            self.draft.put_index_once(&IndexKey::record(side, name), &id).await?;
+        }
+        self.reindex(&id, &before, &record.also_known_as).await?;
+        self.file(&id).await
+    }
+
+    /// A record nobody knew was read (or does not exist): the news that waited for it can be understood.
+    async fn looked_up(
+        &mut self,
+        side: Side,
+        id: &RecordId,
+        found: Option<&Record>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let Some(lookup) = self.desks[side].lookups.remove(id) else { return Ok(()) };
+        let mut owner = None;
+        if let Some(record) = found {
+            let fate = self.take_record(side, record, (Source::Listed, at), lookup.class).await?;
+            if let Fate::Effect(pair, _, _) = fate {
+                self.file(&pair).await?;
+                owner = Some(pair);
+            }
+        }
+        for (number, news) in lookup.news {
+            match (&news, &owner) {
+                (News::Changed { .. }, owner) => {
+                    self.draft.delete_arrival(number);
+                    self.meta.counts.taken += 1;
+                    let fate = match owner {
+                        Some(pair) => Fate::Effect(pair.clone(), Effect::Changed, lookup.class),
+                        None => Fate::Nothing,
+                    };
+                    self.book(fate).await?;
+                }
+                _ => self.digest(number, side, news).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_failed(&mut self, side: Side, targets: Vec<Target>) -> Result<()> {
+        for target in targets {
+            match target.pair {
+                Some((pair, _)) => {
+                    self.busy.remove(&pair);
+                    self.file(&pair).await?;
+                }
+                None => {
+                    let now = self.now;
+                    let desk = &mut self.desks[side];
+                    let Some(lookup) = desk.lookups.get_mut(&target.id) else { continue };
+                    lookup.attempts += 1;
+                    let until = now.plus(Self::spacing(lookup.attempts, 0));
+                    desk.file_lookup(target.id, Some(until));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn hear_found(
+        &mut self,
+        side: Side,
+        id: PairId,
+        answer: std::result::Result<Answer, Error>,
+    ) -> Result<()> {
+        self.busy.remove(&id);
+        let Ok(answer) = answer else {
+            self.set_back(&id).await?;
+            return self.file(&id).await;
+        };
+        let at = answer.as_of.unwrap_or(self.now);
+        let Some(record) = self.choose(side, &id, &answer.records).await? else {
+            let now = self.now;
+            if let Some(pair) = self.pair(&id).await? {
+                not_found(pair, side, now);
+            }
+            return self.file(&id).await;
+        };
+        if let Some(other) = self.draft.find(&IndexKey::record(side, &record.id)).await?
+            && other != id
+        {
+            self.absorb(&other, &id).await?;
+            return self.file(&other).await;
+        }
+        let heard = match self.pair(&id).await? {
+            Some(pair) => pair.present(side).map_or(0, |p| p.heard),
+            None => return Ok(()),
+        };
+        let others: Vec<_> = answer.records.iter().filter(|r| r.id != record.id).cloned().collect();
+        self.reread(side, &id, (&record.id, &record), (heard, at)).await?;
+        for other in others {
+            if self.draft.find(&IndexKey::record(side, &other.id)).await?.is_none() {
+                self.add_alias(side, &id, &other.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of several records is the pair's: the one with our mark, else one that names its twin, else the oldest that
+    /// belongs to no other pair; a record of another pair only when there is nothing else.
+    async fn choose(&mut self, side: Side, id: &PairId, records: &[Record]) -> Result<Option<Record>> {
+        let twin = self.pair(id).await?.and_then(|p| p.record_id(side.other()).cloned());
+        let mut best: Option<((u8, Option<Timestamp>, RecordId), Record)> = None;
+        for record in records {
+            let owner = self.draft.find(&IndexKey::record(side, &record.id)).await?;
+            let rank = if record.mark.as_ref() == Some(id) {
+                0
+            } else if record.twin.is_some() && record.twin == twin {
+                1
+            } else if owner.is_none_or(|o| o == *id) {
+                2
+            } else {
+                3
+            };
+            let key = (rank, record.created_at, record.id.clone());
+            if best.as_ref().is_none_or(|(b, _)| key < *b) {
+                best = Some((key, record.clone()));
+            }
+        }
+        Ok(best.map(|(_, record)| record))
+    }
+
+    pub(super) async fn hear_written(
+        &mut self,
+        side: Side,
+        rows: Vec<Row>,
+        group: Option<Group>,
+        result: Written,
+    ) -> Result<()> {
+        let several = rows.len() > 1;
+        match result {
+            Ok(results) => {
+                let clean = several || results.iter().all(std::result::Result::is_ok);
+                for (row, result) in rows.into_iter().zip(results) {
+                    self.settle_row(side, row, result).await?;
+                }
+                if let Some(group) = group {
+                    if clean {
+                        self.desks[side].suspects.clean(&group);
+                    } else {
+                        self.desks[side].suspects.guilty(&group);
+                    }
+                }
+            }
+            Err(Error::Refused { .. } | Error::Exists { .. }) if several => {
+                let ids: Vec<PairId> = rows.iter().map(|r| r.pair.clone()).collect();
+                for id in &ids {
+                    self.busy.remove(id);
+                    let policy = self.policy.clone();
+                    if let Some(pair) = self.pair(id).await? {
+                        settle(pair, &policy, side, Outcome::NotDone);
+                    }
+                }
+                match group {
+                    Some(group) => self.desks[side].suspects.guilty(&group),
+                    None => self.desks[side].suspects.split(&ids),
+                }
+            }
+            Err(error) => {
+                for row in rows {
+                    self.settle_row(side, row, Err(error.clone())).await?;
+                }
+                if let Some(group) = group {
+                    let nothing_happened = matches!(error.remedy(), Remedy::Retry(_) | Remedy::Halt);
+                    if nothing_happened {
+                        self.desks[side].suspects.again(group);
+                    } else {
+                        self.desks[side].suspects.guilty(&group);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle_row(
+        &mut self,
+        side: Side,
+        row: Row,
+        result: std::result::Result<Receipt, Error>,
+    ) -> Result<()> {
+        let id = row.pair.clone();
+        self.busy.remove(&id);
+        match result {
+            Ok(receipt) => self.applied(side, &row, receipt).await?,
+            Err(Error::Exists { id: Some(record) }) if row.write.body.is_create() => {
+                if let Some(other) = self.draft.find(&IndexKey::record(side, &record)).await?
+                    && other != id
+                {
+                    self.outcome(side, &id, Outcome::NotDone).await?;
+                    self.absorb(&other, &id).await?;
+                    return self.file(&other).await;
+                }
+                self.draft.put_index(&IndexKey::record(side, &record), &id);
+                self.outcome(side, &id, Outcome::Exists(record)).await?;
+            }
+            Err(Error::Exists { .. }) if row.write.body.is_create() => {
+                self.outcome(side, &id, Outcome::Unsure).await?;
+                self.set_back(&id).await?;
+            }
+            Err(Error::Exists { id: Some(record) }) => {
+                self.outcome(side, &id, Outcome::Exists(record)).await?;
+                self.note_refusals(side, &id).await?;
+            }
+            Err(Error::Exists { id: None }) => {
+                let fields = self.policy.entity.match_field().cloned().into_iter().collect();
+                let reason = "held by another record".to_owned();
+                self.outcome(side, &id, Outcome::Refused { reason, fields }).await?;
+                self.note_refusals(side, &id).await?;
+            }
+            Err(Error::Refused { reason, properties }) => {
+                self.refused(side, &row, reason, &properties).await?
+            }
+            Err(Error::Ambiguous { .. }) => self.outcome(side, &id, Outcome::Unsure).await?,
+            Err(Error::Missing) => {
+                self.outcome(side, &id, Outcome::NotDone).await?;
+                self.set_back(&id).await?;
+                if let Some(present) = self.pair(&id).await?.and_then(|p| p.present_mut(side)) {
+                    present.doubt = true;
+                }
+            }
+            Err(_) => {
+                self.outcome(side, &id, Outcome::NotDone).await?;
+            }
+        }
+        self.file(&id).await
+    }
+
+    async fn outcome(&mut self, side: Side, id: &PairId, outcome: Outcome) -> Result<()> {
+        let policy = self.policy.clone();
+        if let Some(pair) = self.pair(id).await? {
+            settle(pair, &policy, side, outcome);
+        }
+        Ok(())
+    }
+
+    async fn applied(&mut self, side: Side, row: &Row, receipt: Receipt) -> Result<()> {
+        let id = &row.pair;
+        let before = self.match_keys(id).await?;
+        let at = receipt.at.unwrap_or(self.now);
+        let shown = receipt.record.as_ref().map(|r| self.systems[side].mapping.get(&r.properties));
+        let Some(pair) = self.pair(id).await? else { return Ok(()) };
+        pair.setback = None;
+        let known = receipt.record.map(|r| r.id).or_else(|| pair.record_id(side).cloned());
+        let fields: Vec<Field> = pair.sent[side].iter().flat_map(|s| s.fields.keys().cloned()).collect();
+        let Some(record) = known else {
+            // A creation that does not say what it made: look for it.
+            return self.outcome(side, id, Outcome::Unsure).await;
+        };
+        let done = Outcome::Done { id: record.clone(), shown: shown.unwrap_or_default(), at };
+        self.outcome(side, id, done).await?;
+        self.draft.put_index_once(&IndexKey::record(side, &record), id).await?;
+        self.reindex(id, &before, &[]).await?;
+        if let WriteBody::Emit { activity, .. } = &row.write.body {
+            if let Some(pair) = self.pair(id).await? {
+                pair.activities.retain(|p| p.activity.id != activity.id);
+            }
+            self.meta.counts.pending -= 1;
+            self.meta.counts.applied += 1;
+        }
+        for what in fields.iter().map(Field::as_str).chain(["record"]) {
+            self.draft.delete_dead_letter(&format!("{what}/{id}/{side}"));
+        }
+        self.note_refusals(side, id).await
+    }
+
+    async fn refused(&mut self, side: Side, row: &Row, reason: String, properties: &[String]) -> Result<()> {
+        let id = &row.pair;
+        let mapping = &self.systems[side].mapping;
+        let blamed = mapping.lenses().filter(|l| l.properties().iter().any(|p| properties.contains(p)));
+        let fields: Vec<Field> = blamed.flat_map(|l| l.fields().to_vec()).collect();
+        self.outcome(side, id, Outcome::Refused { reason: reason.clone(), fields }).await?;
+        if let WriteBody::Emit { activity, .. } = &row.write.body {
+            self.meta.counts.pending -= 1;
+            self.meta.counts.quarantined += 1;
+            let what = format!("activity {}", activity.id);
+            if let Some(pair) = self.pair(id).await?.map(|p| p.clone()) {
+                self.set_aside(side, &pair, &what, &reason);
+            }
+        }
+        self.note_refusals(side, id).await
+    }
+
+    /// Puts what a side refuses on record.
+    async fn note_refusals(&mut self, side: Side, id: &PairId) -> Result<()> {
+        let Some(pair) = self.pair(id).await?.map(|p| p.clone()) else { return Ok(()) };
+        for (field, refusal) in &pair.refused[side].fields {
+            self.set_aside(side, &pair, field.as_str(), &refusal.reason);
+        }
+        if let Some((_, reason)) = &pair.refused[side].whole {
+            self.set_aside(side, &pair, "record", reason);
+        }
+        Ok(())
+    }
+
+    /// Trouble with one pair: it waits, the others go on.
+    async fn set_back(&mut self, id: &PairId) -> Result<()> {
+        let now = self.now;
+        if let Some(pair) = self.pair(id).await? {
+            let attempts = pair.setback.map_or(0, |s| s.attempts);
+            pair.setback =
+                Some(Setback { attempts: attempts + 1, until: now.plus(Self::spacing(attempts, 0)) });
+        }
+        Ok(())
+    }
+
+    /// A page of the listing.
+    pub(super) async fn hear_page(
+        &mut self,
+        side: Side,
+        answer: std::result::Result<Answer, Error>,
+    ) -> Result<()> {
+        self.desks[side].listing = false;
+        let Ok(answer) = answer else { return Ok(()) };
+        let at = answer.as_of.unwrap_or(self.now);
+        for record in &answer.records {
+            let fate = self.take_record(side, record, (Source::Listed, at), Class::Sweep).await?;
+            if let (Fate::Effect(pair, Effect::Changed, _), true) = (fate, self.policy.index_complete) {
+                self.file(&pair).await?;
+            }
+        }
+        self.listed(side, answer.next);
+        Ok(())
+    }
+}

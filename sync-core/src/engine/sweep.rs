@@ -1,0 +1,65 @@
+//! Listing both sides in full, so that a record we do not know is known not to exist.
+//!
+//! Until both sides are listed a creation must look first. Pages are taken when nothing more urgent waits, and every
+//! tenth call is theirs in any case. The listing goes on where it was after a restart. Records that are found are linked
+//! as they come in, but nothing is created for them until both sides are known.
+
+use super::dispatch::Job;
+use super::ledger::Ledger;
+use crate::connector::Cursor;
+use crate::journal::Backfill;
+use crate::model::Side;
+use crate::store::StoreError;
+
+/// One call in so many is the listing's, whatever else waits.
+const SHARE: u64 = 10;
+/// Pairs planned for in one turn once the listing is complete.
+const CHUNK: usize = 1_000;
+
+impl Ledger {
+    pub(super) fn is_listed(&self) -> bool {
+        Side::BOTH.into_iter().all(|side| self.meta.backfill[side] == Backfill::Complete)
+    }
+
+    pub(super) fn can_list(&self, side: Side) -> bool {
+        self.meta.backfill[side] != Backfill::Complete && !self.desks[side].listing
+    }
+
+    pub(super) fn is_listings_turn(&self, side: Side) -> bool {
+        self.can_list(side) && self.has_work(side) && self.desks[side].calls % SHARE == SHARE - 1
+    }
+
+    /// The next page to ask for, if any.
+    pub(super) fn page(&mut self, side: Side) -> Option<Job> {
+        if !self.has_work(side) || !self.can_list(side) {
+            return None;
+        }
+        self.desks[side].listing = true;
+        let from = match &self.meta.backfill[side] {
+            Backfill::Listed(cursor) => Some(cursor.clone()),
+            _ => None,
+        };
+        Some(Job::List { from })
+    }
+
+    /// A page was taken in; the next starts at `next`.
+    pub(super) fn listed(&mut self, side: Side, next: Option<Cursor>) {
+        self.meta.backfill[side] = next.map_or(Backfill::Complete, Backfill::Listed);
+        if self.is_listed() && !self.policy.index_complete {
+            tracing::info!("both sides are listed in full: creations need no search from now on");
+            self.policy.index_complete = true;
+            self.refile = Some(None);
+        }
+    }
+
+    /// After both sides were listed: plans for all pairs, some each turn.
+    pub(super) async fn refile_some(&mut self) -> Result<(), StoreError> {
+        let Some(after) = self.refile.take() else { return Ok(()) };
+        let pairs = self.journal.pairs_after(after.as_ref(), CHUNK).await?;
+        for pair in &pairs {
+            self.file(&pair.id).await?;
+        }
+        self.refile = pairs.last().map(|p| Some(p.id.clone()));
+        Ok(())
+    }
+}

@@ -1,0 +1,395 @@
+//! Choosing the next call, and folding in how it went.
+
+use std::collections::BTreeMap;
+
+use super::dispatch::{Job, Report, Row, Target};
+use super::lanes::{Kind, Subject};
+use super::ledger::{Desk, Ledger};
+use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
+use crate::decide::{Op, agree, intend, plan};
+use crate::journal::DeadLetter;
+use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
+use crate::store::StoreError;
+
+/// Most entries read from the journal at once to fill a queue.
+const REFILL: usize = 1_000;
+
+impl Desk {
+    /// Files a record that must be read to find out whose it is.
+    pub(super) fn file_lookup(&mut self, id: RecordId, not_before: Option<Timestamp>) {
+        if let Some(lookup) = self.lookups.get(&id) {
+            self.lane.file(Subject::Record(id), lookup.class, lookup.since, Kind::Read, not_before);
+        }
+    }
+}
+
+impl Ledger {
+    /// Plans for a pair and files its next step, or closes its books when there is none.
+    pub(super) async fn file(&mut self, id: &PairId) -> Result<(), StoreError> {
+        let policy = self.policy.clone();
+        let (now, busy) = (self.now, self.busy.contains(id));
+        let hold = now.plus(self.settings.create_hold);
+        let Some(pair) = self.pair(id).await? else { return Ok(()) };
+        if !busy {
+            recover(pair);
+        }
+        agree(pair, &policy);
+        let ops = plan(pair, &policy);
+        let Some(op) = ops.first() else {
+            if !busy {
+                self.close(id).await?;
+            }
+            return Ok(());
+        };
+        let side = op.side();
+        let class = class_of(op, pair);
+        let since = pair.due.map_or(now, |due| due.since);
+        let mut not_before = pair.setback.map(|s| s.until).filter(|until| *until > now);
+        if class == Class::New && matches!(op, Op::Create { .. }) && pair.due.is_none() {
+            not_before = not_before.max(Some(hold));
+        }
+        pair.due = Some(Due { side, class, since });
+        if !busy {
+            for s in Side::BOTH {
+                self.desks[s].lane.remove(&Subject::Pair(id.clone()));
+            }
+            self.desks[side].lane.file(Subject::Pair(id.clone()), class, since, kind_of(op), not_before);
+        }
+        Ok(())
+    }
+
+    /// Nothing is left to do for a pair: its events are settled, and what it could not do is on record.
+    async fn close(&mut self, id: &PairId) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            self.desks[side].lane.remove(&Subject::Pair(id.clone()));
+        }
+        let policy = self.policy.clone();
+        let Some(pair) = self.pair(id).await? else { return Ok(()) };
+        let unsettled = std::mem::take(&mut pair.unsettled);
+        (pair.due, pair.setback) = (None, None);
+        let blocked = crate::decide::is_blocked(pair, &policy);
+        let events = u64::from(unsettled.events);
+        let counts = &mut self.meta.counts;
+        counts.pending -= events;
+        match (blocked, unsettled.changed) {
+            (true, _) => counts.quarantined += events,
+            (false, true) => counts.applied += events,
+            (false, false) => counts.noop += events,
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_work(&self, side: Side) -> bool {
+        let desk = &self.desks[side];
+        if desk.not_before.is_some() || (desk.failures > 0 && desk.under_way > 0) {
+            return false;
+        }
+        desk.lane.is_ready() || !desk.suspects.is_empty() || self.can_list(side)
+    }
+
+    /// The next call to a side, with its intent written into this turn.
+    pub(super) async fn next_job(&mut self, side: Side) -> Result<Option<Job>, StoreError> {
+        if self.is_listings_turn(side) {
+            return Ok(self.page(side));
+        }
+        while self.has_work(side) {
+            if let Some(group) = self.desks[side].suspects.next() {
+                let rows = self.rows(side, None, group.rows.clone()).await?;
+                if !rows.is_empty() {
+                    return Ok(Some(Job::Write { rows, group: Some(group) }));
+                }
+                self.desks[side].suspects.clean(&group);
+                continue;
+            }
+            let description = self.systems[side].connector.describe();
+            let most = |kind| match kind {
+                Kind::Read => description.read_batch,
+                Kind::Find => 1,
+                Kind::Create | Kind::Update => description.write_batch,
+                Kind::Emit => description.emit_batch,
+            };
+            let Some((kind, taken)) = self.desks[side].lane.take(most) else { break };
+            let subjects = taken.into_iter().map(|(subject, _, _)| subject);
+            if let Some(job) = self.job(side, kind, subjects.collect()).await? {
+                return Ok(Some(job));
+            }
+        }
+        Ok(self.page(side))
+    }
+
+    async fn job(
+        &mut self,
+        side: Side,
+        kind: Kind,
+        subjects: Vec<Subject>,
+    ) -> Result<Option<Job>, StoreError> {
+        let mut targets = Vec::new();
+        let mut pairs = Vec::new();
+        for subject in subjects {
+            match subject {
+                Subject::Record(id) => targets.push(Target { id, pair: None }),
+                Subject::Pair(id) => pairs.push(id),
+            }
+        }
+        match kind {
+            Kind::Read => {
+                for id in pairs {
+                    if let Some((id, heard, pair)) = self.reading(side, &id).await? {
+                        targets.push(Target { id, pair: Some((pair, heard)) });
+                    }
+                }
+                Ok((!targets.is_empty()).then_some(Job::Read { targets }))
+            }
+            Kind::Find => match pairs.pop() {
+                Some(id) => self.finding(side, &id).await,
+                None => Ok(None),
+            },
+            Kind::Create | Kind::Update | Kind::Emit => {
+                let rows = self.rows(side, Some(kind), pairs).await?;
+                Ok((!rows.is_empty()).then_some(Job::Write { rows, group: None }))
+            }
+        }
+    }
+
+    /// The step a pair wants to take now, if it is for this side; files the pair anew if it is not.
+    async fn step(&mut self, side: Side, id: &PairId) -> Result<Option<Op>, StoreError> {
+        if self.busy.contains(id) {
+            return Ok(None);
+        }
+        let policy = self.policy.clone();
+        let Some(pair) = self.pair(id).await? else { return Ok(None) };
+        recover(pair);
+        agree(pair, &policy);
+        let op = plan(pair, &policy).into_iter().next().filter(|op| op.side() == side);
+        if op.is_none() {
+            self.file(id).await?;
+        }
+        Ok(op)
+    }
+
+    async fn reading(
+        &mut self,
+        side: Side,
+        id: &PairId,
+    ) -> Result<Option<(RecordId, u32, PairId)>, StoreError> {
+        match self.step(side, id).await? {
+            Some(Op::Read { id: record, heard, .. }) => {
+                self.busy.insert(id.clone());
+                Ok(Some((record, heard, id.clone())))
+            }
+            Some(_) => {
+                self.file(id).await?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn finding(&mut self, side: Side, id: &PairId) -> Result<Option<Job>, StoreError> {
+        match self.step(side, id).await? {
+            Some(Op::Find { match_value, .. }) => {
+                self.busy.insert(id.clone());
+                let twin = self.pair(id).await?.and_then(|p| p.record_id(side.other()).cloned());
+                let lookup = LookupFor { link: Link { pair: id.clone(), twin }, match_value };
+                Ok(Some(Job::Find { pair: id.clone(), lookup }))
+            }
+            Some(_) => {
+                self.file(id).await?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The rows of a write, each remembered before it is sent. Rows of another kind than the first (or `kind`) wait.
+    async fn rows(
+        &mut self,
+        side: Side,
+        kind: Option<Kind>,
+        ids: Vec<PairId>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut kind = kind;
+        let mut rows: Vec<Row> = Vec::new();
+        for id in ids {
+            let Some(op) = self.step(side, &id).await? else { continue };
+            let this = kind_of(&op);
+            let taken = |row: &Row| row.write.body.record() == record_of(&op) && record_of(&op).is_some();
+            let fits = this.is_write() && kind.is_none_or(|k| k == this) && !rows.iter().any(taken);
+            if !fits {
+                self.file(&id).await?;
+                continue;
+            }
+            kind = Some(this);
+            let body = self.body(side, &id, &op).await?;
+            let policy = self.policy.clone();
+            let now = self.now;
+            let native = native_of(&body);
+            let Some(pair) = self.pair(&id).await? else { continue };
+            let Some(name) = intend(pair, &policy, &op, native, now) else { continue };
+            pair.due.get_or_insert(Due { side, class: Class::Edit, since: now });
+            self.busy.insert(id.clone());
+            rows.push(Row { pair: id, write: Write { op: name, body } });
+        }
+        Ok(rows)
+    }
+
+    async fn body(&mut self, side: Side, id: &PairId, op: &Op) -> Result<WriteBody, StoreError> {
+        let systems = std::sync::Arc::clone(&self.systems);
+        let mapping = &systems[side].mapping;
+        let pair = self.pair(id).await?;
+        let twin = pair.as_ref().and_then(|p| p.record_id(side.other()).cloned());
+        let link = Link { pair: id.clone(), twin };
+        Ok(match op {
+            Op::Create { fields, .. } => {
+                WriteBody::Create { properties: mapping.create(&values(fields)), link }
+            }
+            Op::Repeat { .. } | Op::Find { .. } | Op::Read { .. } => {
+                let sent = pair.and_then(|p| p.sent[side].clone());
+                WriteBody::Create { properties: sent.map(|s| s.body).unwrap_or_default(), link }
+            }
+            Op::Update { id, fields, .. } => {
+                let mut desired = pair.map(|p| p.fields(side)).unwrap_or_default();
+                desired.extend(values(fields));
+                let changed = fields.keys().cloned().collect();
+                WriteBody::Update { id: id.clone(), properties: mapping.update(&desired, &changed) }
+            }
+            Op::Emit { id, activity, .. } => WriteBody::Emit { id: id.clone(), activity: activity.clone() },
+        })
+    }
+
+    /// Folds in how a call went.
+    pub(super) async fn hear_report(&mut self, side: Side, report: Report) -> Result<(), StoreError> {
+        self.desks[side].under_way = self.desks[side].under_way.saturating_sub(1);
+        self.note_health(side, report.error());
+        match report {
+            Report::Read { targets, answer } => self.hear_read(side, targets, answer).await,
+            Report::Found { pair, answer } => self.hear_found(side, pair, answer).await,
+            Report::Written { rows, group, result } => self.hear_written(side, rows, group, result).await,
+            Report::Listed { answer } => self.hear_page(side, answer).await,
+        }
+    }
+
+    /// Spaces calls out while a side fails, and stops them while it will not let us in.
+    fn note_health(&mut self, side: Side, error: Option<&crate::connector::Error>) {
+        let now = self.now;
+        let desk = &mut self.desks[side];
+        let Some(error) = error else {
+            (desk.failures, desk.not_before, desk.halted) = (0, None, None);
+            return;
+        };
+        let wait = match error.remedy() {
+            Remedy::Quarantine => None,
+            Remedy::Look if !matches!(error, crate::connector::Error::Ambiguous { .. }) => None,
+            Remedy::Look => Some(Self::spacing(desk.failures, self.meta.pairs)),
+            Remedy::Retry(after) => {
+                let spacing = Self::spacing(desk.failures, self.meta.pairs);
+                Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
+            }
+            Remedy::Halt => {
+                desk.halted = Some(error.to_string());
+                Some(std::time::Duration::from_secs(30))
+            }
+        };
+        let Some(wait) = wait else {
+            desk.failures = 0;
+            return;
+        };
+        tracing::warn!(side = %side, %error, failures = desk.failures, wait_ms = wait.as_millis() as u64, "call failed");
+        desk.failures += 1;
+        desk.not_before = Some(now.plus(wait));
+    }
+
+    pub(super) fn can_fill(&self, side: Side) -> bool {
+        let lane = &self.desks[side].lane;
+        lane.spilled && lane.len() < super::lanes::Lane::CAPACITY / 2
+    }
+
+    /// Fills queues that run low from the journal; at the start, that is all of them.
+    pub(super) async fn fill_lanes(&mut self) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            if !self.can_fill(side) {
+                continue;
+            }
+            self.desks[side].lane.spilled = false;
+            let mut after = None;
+            loop {
+                let due = self.journal.due(side, after.as_ref(), REFILL).await?;
+                for (_, id) in &due {
+                    if !self.busy.contains(id) {
+                        self.file(id).await?;
+                    }
+                }
+                let full = self.desks[side].lane.spilled;
+                match due.into_iter().next_back() {
+                    Some(last) if !full => after = Some(last),
+                    _ => break,
+                }
+            }
+        }
+        self.refile_some().await
+    }
+
+    /// Records that something was set aside, once for each pair, side and thing.
+    pub(super) fn set_aside(&mut self, side: Side, pair: &Pair, what: &str, reason: &str) {
+        let letter = DeadLetter {
+            at: self.now,
+            side,
+            pair: Some(pair.id.clone()),
+            record: pair.record_id(side.other()).cloned(),
+            what: what.to_owned(),
+            reason: reason.to_owned(),
+            raw: None,
+        };
+        tracing::warn!(side = %side, pair = %pair.id, what, reason, "set aside");
+        self.draft.put_dead_letter(&format!("{what}/{}/{side}", pair.id), &letter);
+    }
+}
+
+/// Words in flight without a call under way are from before a restart: nobody knows whether they arrived.
+fn recover(pair: &mut Pair) {
+    for side in Side::BOTH {
+        let emit = matches!(&pair.sent[side], Some(s) if s.kind == crate::model::SentKind::Emit);
+        match &mut pair.sent[side] {
+            // Activities carry their own identity: telling one again is harmless.
+            sent if emit => *sent = None,
+            Some(sent) if !sent.repeat => sent.unsure = true,
+            _ => {}
+        }
+    }
+}
+
+fn class_of(op: &Op, pair: &Pair) -> Class {
+    match op {
+        Op::Emit { .. } => Class::Edit,
+        Op::Create { .. } | Op::Find { .. } | Op::Repeat { .. } => pair.class.max(Class::New),
+        Op::Read { .. } | Op::Update { .. } => pair.class,
+    }
+}
+
+fn kind_of(op: &Op) -> Kind {
+    match op {
+        Op::Find { .. } => Kind::Find,
+        Op::Read { .. } => Kind::Read,
+        Op::Create { .. } | Op::Repeat { .. } => Kind::Create,
+        Op::Update { .. } => Kind::Update,
+        Op::Emit { .. } => Kind::Emit,
+    }
+}
+
+fn record_of(op: &Op) -> Option<&RecordId> {
+    match op {
+        Op::Update { id, .. } => Some(id),
+        _ => None,
+    }
+}
+
+fn native_of(body: &WriteBody) -> Properties {
+    match body {
+        WriteBody::Create { properties, .. } | WriteBody::Update { properties, .. } => properties.clone(),
+        WriteBody::Emit { .. } => Properties::new(),
+    }
+}
+
+fn values(fields: &BTreeMap<Field, Agreed>) -> Fields {
+    fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
+}

@@ -1,0 +1,459 @@
+//! What the engine remembers, typed, over the [`Store`]'s tables of bytes.
+//!
+//! | table | key | row |
+//! |---|---|---|
+//! | meta | `ledger` | [`Meta`] |
+//! | inbox | sequence number | [`Arrival`] |
+//! | pairs | pair id | [`Pair`] |
+//! | index | `i/<side>/<record id>`, `m/<match key>` | pair id |
+//! | due | side, class, since, pair id | nothing |
+//! | activities | `a/<activity id>`: the pair; `w/<match key>/<activity id>`: waits for its record | pair id, [`Waiting`] |
+//! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::connector::Cursor;
+use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
+use crate::store::{Batch, Rows, Store, StoreError, Table};
+use crate::stores::check_format;
+
+const LEDGER: &[u8] = b"ledger";
+
+/// The engine's own state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Random text, chosen once, that starts every pair id: marks of two ledgers can never be confused.
+    pub namespace: String,
+    /// Pairs ever made.
+    pub pairs: u64,
+    /// Where every event went.
+    pub counts: Counts,
+    /// How far each side has been listed.
+    pub backfill: PerSide<Backfill>,
+}
+
+/// How far a side has been listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", content = "cursor", rename_all = "snake_case")]
+pub enum Backfill {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Up to here.
+    Listed(Cursor),
+    /// In full.
+    Complete,
+}
+
+/// Where every event taken in from the inbox went. `taken` is the sum of the others plus the events still unsettled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Taken in.
+    pub taken: u64,
+    /// Led to a write, or to a change in what we believe.
+    pub applied: u64,
+    /// Overtaken by newer news.
+    pub superseded: u64,
+    /// Told nothing new: echoes, repetitions, none of our business.
+    pub noop: u64,
+    /// Set aside with a reason.
+    pub quarantined: u64,
+    /// Waiting for a call to be made or answered.
+    pub pending: u64,
+}
+
+/// One piece of news, acknowledged and waiting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The system it came from.
+    pub side: Side,
+    /// When it arrived, by the engine's clock.
+    pub at: Timestamp,
+    /// What it says.
+    pub news: News,
+}
+
+/// An activity whose record is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The side it happened on.
+    pub side: Side,
+    /// What happened.
+    pub activity: Activity,
+}
+
+/// Something set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// When, by the engine's clock.
+    pub at: Timestamp,
+    /// The side that would not take it, or from which it came.
+    pub side: Side,
+    /// The pair it belongs to, if known.
+    pub pair: Option<PairId>,
+    /// The record it came from, if known.
+    pub record: Option<RecordId>,
+    /// What is at fault: a field, `record`, `activity` or `webhook`.
+    pub what: String,
+    /// Why, without personal data.
+    pub reason: String,
+    /// What arrived, for webhooks. Personal data: never listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Value>,
+}
+
+/// Typed access to the store.
+#[derive(Clone)]
+pub struct Journal {
+    store: Arc<dyn Store>,
+}
+
+impl Journal {
+    /// Checks the format of the store and wraps it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when the format is not ours or newer than this version.
+    pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        check_format(&*store).await?;
+        Ok(Self { store })
+    }
+
+    /// Commits a batch; durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.commit(batch).await
+    }
+
+    /// The engine's own state; `None` in a new store.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn meta(&self) -> Result<Option<Meta>, StoreError> {
+        decode_option(self.store.get(Table::Meta, LEDGER).await?)
+    }
+
+    /// The next number free in the inbox.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn inbox_end(&self) -> Result<u64, StoreError> {
+        let mut end = 0_u64;
+        loop {
+            let rows = self.store.scan(Table::Inbox, &end.to_be_bytes(), 1000).await?;
+            let Some((key, _)) = rows.last() else { return Ok(end) };
+            end = sequence(key)? + 1;
+        }
+    }
+
+    /// Up to `limit` arrivals from number `from` on.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn inbox(&self, from: u64, limit: usize) -> Result<Vec<(u64, Arrival)>, StoreError> {
+        let rows = self.store.scan(Table::Inbox, &from.to_be_bytes(), limit).await?;
+        rows.iter().map(|(key, row)| Ok((sequence(key)?, decode(row)?))).collect()
+    }
+
+    /// A pair by id.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn pair(&self, id: &PairId) -> Result<Option<Pair>, StoreError> {
+        decode_option(self.store.get(Table::Pairs, id.as_str().as_bytes()).await?)
+    }
+
+    /// The pair a key of the index leads to.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
+        decode_option(self.store.get(Table::Index, key.0.as_bytes()).await?)
+    }
+
+    /// Up to `limit` pairs whose id comes after `after`.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn pairs_after(&self, after: Option<&PairId>, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        let from = after.map_or(Vec::new(), |id| [id.as_str().as_bytes(), b"\0"].concat());
+        let rows = self.store.scan(Table::Pairs, &from, limit).await?;
+        rows.iter().map(|(_, row)| decode(row)).collect()
+    }
+
+    /// Up to `limit` places in the queue of a side, after `after`, in order of service.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn due(
+        &self,
+        side: Side,
+        after: Option<&(Due, PairId)>,
+        limit: usize,
+    ) -> Result<Vec<(Due, PairId)>, StoreError> {
+        let from = match after {
+            Some((due, pair)) => [&due_key(due, pair)[..], b"\0"].concat(),
+            None => vec![side_byte(side)],
+        };
+        let rows = self.store.scan(Table::Due, &from, limit).await?;
+        let mine = rows.iter().take_while(|(key, _)| key.first() == Some(&side_byte(side)));
+        mine.map(|(key, _)| parse_due(key)).collect()
+    }
+
+    /// Up to `limit` dead letters, with their ids.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<(String, DeadLetter)>, StoreError> {
+        let rows: Rows = self.store.scan(Table::DeadLetters, b"", limit).await?;
+        rows.iter().map(|(key, row)| Ok((String::from_utf8_lossy(key).into_owned(), decode(row)?))).collect()
+    }
+}
+
+/// A way to find a pair.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexKey(String);
+
+impl IndexKey {
+    /// By record id.
+    #[must_use]
+    pub fn record(side: Side, id: &RecordId) -> Self {
+        Self(format!("i/{side}/{id}"))
+    }
+
+    /// By the comparable form of the match value.
+    #[must_use]
+    pub fn matching(key: &str) -> Self {
+        Self(format!("m/{key}"))
+    }
+}
+
+/// Changes to the journal on the way to being committed as one batch. Reads through a draft see them.
+pub struct Draft {
+    journal: Journal,
+    changes: BTreeMap<(Table, Bytes), Option<Bytes>>,
+}
+
+impl Draft {
+    /// A draft without changes.
+    #[must_use]
+    pub fn new(journal: Journal) -> Self {
+        Self { journal, changes: BTreeMap::new() }
+    }
+
+    /// Whether there are no changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The changes as a batch; leaves none behind.
+    pub fn take(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        for ((table, key), value) in std::mem::take(&mut self.changes) {
+            match value {
+                Some(value) => batch.put(table, key, value),
+                None => batch.delete(table, key),
+            }
+        }
+        batch
+    }
+
+    /// The pair a key of the index leads to.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
+        decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
+    }
+
+    /// The pair an activity was given to, if it was ever taken in.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn activity(&self, id: &str) -> Result<Option<String>, StoreError> {
+        decode_option(self.get(Table::Activities, format!("a/{id}").as_bytes()).await?)
+    }
+
+    /// Activities that wait for a record with this match key.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub async fn waiting(&self, match_key: &str) -> Result<Vec<Waiting>, StoreError> {
+        let prefix = Bytes::from(format!("w/{match_key}/"));
+        let stored = self.journal.store.scan(Table::Activities, &prefix, 1000).await?;
+        let mut rows: BTreeMap<Bytes, Option<Bytes>> =
+            stored.into_iter().map(|(key, row)| (key, Some(row))).collect();
+        let from = (Table::Activities, prefix.clone());
+        for ((table, key), row) in self.changes.range(from..) {
+            if *table != Table::Activities || !key.starts_with(&prefix) {
+                break;
+            }
+            rows.insert(key.clone(), row.clone());
+        }
+        let mine = rows.into_iter().take_while(|(key, _)| key.starts_with(&prefix));
+        mine.filter_map(|(_, row)| row).map(|row| decode(&row)).collect()
+    }
+
+    async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        match self.changes.get(&(table, Bytes::copy_from_slice(key))) {
+            Some(pending) => Ok(pending.clone()),
+            None => self.journal.store.get(table, key).await,
+        }
+    }
+
+    fn put(&mut self, table: Table, key: impl Into<Bytes>, value: Bytes) {
+        self.changes.insert((table, key.into()), Some(value));
+    }
+
+    fn delete(&mut self, table: Table, key: impl Into<Bytes>) {
+        self.changes.insert((table, key.into()), None);
+    }
+
+    /// Stores the engine's own state.
+    pub fn put_meta(&mut self, meta: &Meta) {
+        self.put(Table::Meta, LEDGER, encode(meta));
+    }
+
+    /// Stores an arrival under a number.
+    pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) {
+        self.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
+    }
+
+    /// Removes an arrival.
+    pub fn delete_arrival(&mut self, number: u64) {
+        self.delete(Table::Inbox, number.to_be_bytes().to_vec());
+    }
+
+    /// Stores a pair.
+    pub fn put_pair(&mut self, pair: &Pair) {
+        self.put(Table::Pairs, pair.id.as_str().to_owned(), encode(pair));
+    }
+
+    /// Removes a pair.
+    pub fn delete_pair(&mut self, id: &PairId) {
+        self.delete(Table::Pairs, id.as_str().to_owned());
+    }
+
+    /// Makes a key of the index lead to a pair.
+    pub fn put_index(&mut self, key: &IndexKey, pair: &PairId) {
+        self.put(Table::Index, key.0.clone(), encode(pair));
+    }
+
+    /// Makes a key of the index lead to a pair, unless it does already.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn put_index_once(&mut self, key: &IndexKey, pair: &PairId) -> Result<(), StoreError> {
+        if self.find(key).await?.as_ref() != Some(pair) {
+            self.put_index(key, pair);
+        }
+        Ok(())
+    }
+
+    /// Removes a key of the index.
+    pub fn delete_index(&mut self, key: &IndexKey) {
+        self.delete(Table::Index, key.0.clone());
+    }
+
+    /// Moves a pair in the queue of work.
+    pub fn move_due(&mut self, pair: &PairId, from: Option<&Due>, to: Option<&Due>) {
+        if from != to {
+            if let Some(from) = from {
+                self.delete(Table::Due, due_key(from, pair));
+            }
+            if let Some(to) = to {
+                self.put(Table::Due, due_key(to, pair), Bytes::new());
+            }
+        }
+    }
+
+    /// Remembers for ever that an activity was taken in.
+    pub fn put_activity(&mut self, id: &str, owner: &str) {
+        self.put(Table::Activities, format!("a/{id}"), encode(owner));
+    }
+
+    /// Parks an activity until a record with this match key is known.
+    pub fn put_waiting(&mut self, match_key: &str, waiting: &Waiting) {
+        self.put(Table::Activities, format!("w/{match_key}/{}", waiting.activity.id), encode(waiting));
+    }
+
+    /// Takes a parked activity back.
+    pub fn delete_waiting(&mut self, match_key: &str, id: &str) {
+        self.delete(Table::Activities, format!("w/{match_key}/{id}"));
+    }
+
+    /// Stores a dead letter; one with the same id is replaced.
+    pub fn put_dead_letter(&mut self, id: &str, letter: &DeadLetter) {
+        self.put(Table::DeadLetters, id.to_owned(), encode(letter));
+    }
+
+    /// Removes a dead letter.
+    pub fn delete_dead_letter(&mut self, id: &str) {
+        self.delete(Table::DeadLetters, id.to_owned());
+    }
+}
+
+/// Keys sort by side, then by order of service.
+fn due_key(due: &Due, pair: &PairId) -> Bytes {
+    let mut key = BytesMut::with_capacity(10 + pair.as_str().len());
+    key.put_u8(side_byte(due.side));
+    key.put_u8(due.class as u8);
+    key.put_i64(due.since.as_millis());
+    key.put_slice(pair.as_str().as_bytes());
+    key.freeze()
+}
+
+const fn side_byte(side: Side) -> u8 {
+    match side {
+        Side::Left => b'l',
+        Side::Right => b'r',
+    }
+}
+
+fn parse_due(key: &[u8]) -> Result<(Due, PairId), StoreError> {
+    let damaged = || StoreError::Damaged("unreadable key in the due table".to_owned());
+    let (head, pair) = key.split_at_checked(10).ok_or_else(damaged)?;
+    let side = if head[0] == b'l' { Side::Left } else { Side::Right };
+    let class = match head[1] {
+        0 => Class::Edit,
+        1 => Class::New,
+        2 => Class::Import,
+        _ => Class::Sweep,
+    };
+    let since = <[u8; 8]>::try_from(&head[2..]).map_err(|_| damaged())?;
+    let since = Timestamp::from_millis(i64::from_be_bytes(since));
+    let pair = std::str::from_utf8(pair).map_err(|_| damaged())?;
+    Ok((Due { side, class, since }, PairId::new(pair)))
+}
+
+fn sequence(key: &[u8]) -> Result<u64, StoreError> {
+    let bytes = <[u8; 8]>::try_from(key)
+        .map_err(|_| StoreError::Damaged("unreadable key in the inbox".to_owned()))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "our own types have text keys and no failing serializers: this cannot fail"
+)]
+fn encode<T: Serialize + ?Sized>(row: &T) -> Bytes {
+    Bytes::from(serde_json::to_vec(row).expect("plain data serializes"))
+}
+
+fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
+    // The error of serde_json may quote the row, and rows hold personal data: only the place is told.
+    serde_json::from_slice(row).map_err(|e| {
+        StoreError::Damaged(format!("unreadable {} at column {}", std::any::type_name::<T>(), e.column()))
+    })
+}
+
+fn decode_option<T: DeserializeOwned>(row: Option<Bytes>) -> Result<Option<T>, StoreError> {
+    row.map(|row| decode(&row)).transpose()
+}
