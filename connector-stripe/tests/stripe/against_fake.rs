@@ -33,7 +33,7 @@ impl World {
     }
 
     fn plan(&self, fault: Fault) {
-        self.with(|fake, _| fake.faults.plan(None, "/v1/customers", 0, 1, fault));
+        self.with(|fake, _| fake.faults.plan(None, "/v1/customers", 1, fault));
     }
 
     async fn read(&self, query: Query) -> Answer {

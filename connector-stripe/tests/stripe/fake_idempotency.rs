@@ -37,7 +37,7 @@ fn a_key_used_for_something_else_is_refused() {
 #[test]
 fn a_key_still_in_flight_is_a_conflict_until_the_answer_is_ready() {
     let mut fake = FakeStripe::default();
-    fake.faults.plan(None, CUSTOMERS, 0, 1, Fault::Slow(Duration::from_secs(20)));
+    fake.faults.plan(None, CUSTOMERS, 1, Fault::Slow(Duration::from_secs(20)));
     let request = keyed("k", CUSTOMERS, "name=Ada");
     assert_eq!(fake.handle(NOW, &request).delay, Duration::from_secs(20));
     let early = ask(&mut fake, later(19_999), &request);
@@ -62,7 +62,7 @@ fn what_was_never_executed_may_be_repeated_under_the_same_key() {
     let mut fake = FakeStripe::default();
     let invalid = keyed("k", CUSTOMERS, "pineapple=1");
     assert_eq!(ask(&mut fake, NOW, &invalid).status, 400);
-    fake.faults.plan(None, CUSTOMERS, 0, 1, Fault::Refuse(429, Some(3)));
+    fake.faults.plan(None, CUSTOMERS, 1, Fault::Refuse(429, Some(3)));
     let valid = keyed("k", CUSTOMERS, "name=Ada");
     let limited = ask(&mut fake, NOW, &valid);
     assert_eq!((limited.status, limited.header("retry-after")), (429, Some("3")));
@@ -73,7 +73,7 @@ fn what_was_never_executed_may_be_repeated_under_the_same_key() {
 #[test]
 fn a_failure_after_the_effect_is_repeated_too() {
     let mut fake = FakeStripe::default();
-    fake.faults.plan(None, CUSTOMERS, 0, 1, Fault::FailAfter(500));
+    fake.faults.plan(None, CUSTOMERS, 1, Fault::FailAfter(500));
     let request = keyed("k", CUSTOMERS, "name=Ada");
     assert_eq!(ask(&mut fake, NOW, &request).status, 500);
     let again = ask(&mut fake, NOW, &request);
@@ -85,10 +85,10 @@ fn a_failure_after_the_effect_is_repeated_too() {
 fn a_lost_answer_has_its_effect_and_a_dropped_request_none() {
     let mut fake = FakeStripe::default();
     let request = keyed("k", CUSTOMERS, "name=Ada");
-    fake.faults.plan(None, CUSTOMERS, 0, 1, Fault::Drop);
+    fake.faults.plan(None, CUSTOMERS, 1, Fault::Drop);
     assert!(fake.handle(NOW, &request).response.is_none());
     assert_eq!(fake.customers().count(), 0);
-    fake.faults.plan(None, CUSTOMERS, 0, 1, Fault::LoseAnswer);
+    fake.faults.plan(None, CUSTOMERS, 1, Fault::LoseAnswer);
     assert!(fake.handle(NOW, &request).response.is_none());
     assert_eq!(fake.customers().count(), 1);
     assert_eq!(ask(&mut fake, NOW, &request).header("idempotent-replayed"), Some("true"));

@@ -26,9 +26,13 @@ const MAIL: usize = 256;
 const MAX_LOOKUPS: usize = 2_000;
 /// Clean pairs kept in memory.
 const HOT_PAIRS: u64 = 10_000;
-/// Spacing of attempts while a system or the store is failing.
+/// Spacing of attempts while one pair or record, or the store, is failing.
 const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
+/// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
+/// most one call a second.
+const PROBING: Schedule =
+    Schedule { base: Duration::from_millis(250), max: Duration::from_secs(1), factor: 2.0 };
 /// How far ahead of our clock a system's clock may plausibly be.
 const MAX_SKEW: Duration = Duration::from_secs(300);
 
@@ -336,6 +340,11 @@ impl Ledger {
         for side in Side::BOTH {
             self.desks[side].lane.remove(&Subject::Pair(id.clone()));
         }
+    }
+
+    /// The next wait after `failures` of a whole system in a row.
+    pub(super) fn probing(failures: u32, seed: u64) -> Duration {
+        PROBING.delay(failures, seed)
     }
 
     /// The next wait after `attempts` failures in a row. Spread by `seed`, so that many do not come back at once.

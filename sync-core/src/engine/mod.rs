@@ -63,7 +63,7 @@ pub enum EngineError {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How long a person's new record is left alone before it is created on the other side: forms and checkouts often
-    /// create the same person on both sides within a second, and a record's fields often arrive one by one. Default 500 ms.
+    /// create the same person on both sides within a second, and a record's fields often arrive one by one. Default 1 s.
     pub create_hold: Duration,
     /// Longest a call may take. Default 20 s.
     pub call_timeout: Duration,
@@ -76,7 +76,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            create_hold: Duration::from_millis(500),
+            create_hold: Duration::from_secs(1),
             call_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(8),
             backfill: true,

@@ -28,7 +28,7 @@ impl Ledger {
     pub(super) async fn file(&mut self, id: &PairId) -> Result<(), StoreError> {
         let policy = self.policy.clone();
         let (now, busy) = (self.now, self.busy.contains(id));
-        let hold = now.plus(self.settings.create_hold);
+        let hold = self.settings.create_hold;
         let Some(pair) = self.pair(id).await? else { return Ok(()) };
         if !busy {
             recover(pair);
@@ -44,10 +44,9 @@ impl Ledger {
         let side = op.side();
         let class = class_of(op, pair);
         let since = pair.due.map_or(now, |due| due.since);
-        let mut not_before = pair.setback.map(|s| s.until).filter(|until| *until > now);
-        if class == Class::New && matches!(op, Op::Create { .. }) && pair.due.is_none() {
-            not_before = not_before.max(Some(hold));
-        }
+        let held = class == Class::New && matches!(op, Op::Create { .. });
+        let hold = held.then(|| since.plus(hold));
+        let not_before = pair.setback.map(|s| s.until).max(hold).filter(|until| *until > now);
         pair.due = Some(Due { side, class, since });
         if !busy {
             for s in Side::BOTH {
@@ -280,9 +279,9 @@ impl Ledger {
         let wait = match error.remedy() {
             Remedy::Quarantine => None,
             Remedy::Look if !matches!(error, crate::connector::Error::Ambiguous { .. }) => None,
-            Remedy::Look => Some(Self::spacing(desk.failures, self.meta.pairs)),
+            Remedy::Look => Some(Self::probing(desk.failures, self.meta.pairs)),
             Remedy::Retry(after) => {
-                let spacing = Self::spacing(desk.failures, self.meta.pairs);
+                let spacing = Self::probing(desk.failures, self.meta.pairs);
                 Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
             }
             Remedy::Halt => {

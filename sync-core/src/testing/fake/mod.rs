@@ -80,7 +80,6 @@ pub struct Faults {
 struct FaultRule {
     method: Option<http::Method>,
     path_prefix: String,
-    skip: u32,
     times: u32,
     fault: Fault,
 }
@@ -88,15 +87,8 @@ struct FaultRule {
 impl Faults {
     /// The next `times` requests with this method (`None`: any) and path prefix, after letting `skip` of them pass,
     /// meet `fault`.
-    pub fn plan(
-        &mut self,
-        method: Option<http::Method>,
-        path_prefix: &str,
-        skip: u32,
-        times: u32,
-        fault: Fault,
-    ) {
-        self.rules.push(FaultRule { method, path_prefix: path_prefix.to_owned(), skip, times, fault });
+    pub fn plan(&mut self, method: Option<http::Method>, path_prefix: &str, times: u32, fault: Fault) {
+        self.rules.push(FaultRule { method, path_prefix: path_prefix.to_owned(), times, fault });
     }
 
     /// Forgets all plans.
@@ -111,10 +103,6 @@ impl Faults {
             r.method.as_ref().is_none_or(|m| m == request.method()) && path.starts_with(&r.path_prefix)
         })?;
         let rule = &mut self.rules[position];
-        if rule.skip > 0 {
-            rule.skip -= 1;
-            return None;
-        }
         let fault = rule.fault.clone();
         rule.times = rule.times.saturating_sub(1);
         if rule.times == 0 {

@@ -1,0 +1,62 @@
+//! Secrets are never written into the configuration; it says where they are.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// A secret, read from its place when the configuration is loaded. It neither prints nor serialises.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Place")]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The secret itself, for those who need it.
+    #[must_use]
+    pub fn get(&self) -> SecretString {
+        self.0.clone()
+    }
+}
+
+/// Where a secret is: exactly one of the two.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{ env = \"NAME\" } or { file = \"PATH\" }")]
+struct Place {
+    env: Option<String>,
+    file: Option<PathBuf>,
+}
+
+impl TryFrom<Place> for Secret {
+    type Error = String;
+
+    fn try_from(place: Place) -> Result<Self, String> {
+        let (text, source) = match place {
+            Place { env: Some(name), file: None } => {
+                (from_env(&name)?, format!("environment variable {name}"))
+            }
+            Place { env: None, file: Some(path) } => (from_file(&path)?, format!("file {}", path.display())),
+            _ => return Err("give either { env = \"NAME\" } or { file = \"PATH\" }".to_owned()),
+        };
+        if text.is_empty() {
+            return Err(format!("{source} is empty; put the secret there"));
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+}
+
+fn from_env(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|error| match error {
+        std::env::VarError::NotPresent => {
+            format!("environment variable {name} is not set; set it to the secret")
+        }
+        // Not the error itself: it quotes the content.
+        std::env::VarError::NotUnicode(_) => format!("environment variable {name} is not valid text"),
+    })
+}
+
+/// Editors end a file with a line break; it is not part of the secret.
+fn from_file(path: &std::path::Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("file {} cannot be read: {error}", path.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
