@@ -22,7 +22,7 @@ impl ConfigError {
 
 /// The text is not TOML.
 pub(super) fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
-    // Only the place: the parser's own message shows the line, and with it perhaps a secret.
+    // Not the error's display: it shows the line, and with it perhaps a secret.
     let key = key_before(text, error.span()).unwrap_or("the file");
     ConfigError::new(key, format!("is not valid TOML{}: {}", at_line(text, error.span()), error.message()))
 }

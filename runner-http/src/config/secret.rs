@@ -31,9 +31,7 @@ impl TryFrom<Place> for Secret {
 
     fn try_from(place: Place) -> Result<Self, String> {
         let (text, source) = match place {
-            Place { env: Some(name), file: None } => {
-                (from_env(&name)?, format!("environment variable {name}"))
-            }
+            Place { env: Some(name), file: None } => (from_env(&name)?, variable(&name)),
             Place { env: None, file: Some(path) } => (from_file(&path)?, format!("file {}", path.display())),
             _ => return Err("give either { env = \"NAME\" } or { file = \"PATH\" }".to_owned()),
         };
@@ -46,12 +44,16 @@ impl TryFrom<Place> for Secret {
 
 fn from_env(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|error| match error {
-        std::env::VarError::NotPresent => {
-            format!("environment variable {name} is not set; set it to the secret")
-        }
+        std::env::VarError::NotPresent => format!("{} is not set; set it to the secret", variable(name)),
         // Not the error itself: it quotes the content.
-        std::env::VarError::NotUnicode(_) => format!("environment variable {name} is not valid text"),
+        std::env::VarError::NotUnicode(_) => format!("{} is not valid text", variable(name)),
     })
+}
+
+/// Names the variable, unless it looks more like a secret that was put where its name belongs.
+fn variable(name: &str) -> String {
+    let is_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    format!("environment variable {}", if is_name { name } else { "(name not shown)" })
 }
 
 /// Editors end a file with a line break; it is not part of the secret.

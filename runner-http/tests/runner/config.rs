@@ -143,6 +143,7 @@ fn is_a_secret_that_was_pasted_into_the_file_kept_out_of_the_error() {
         "access_token = \"pat-hunter3",
         "access_token = [\"pat-hunter3\"]",
         "access_token = \"pat-\\\", expected hunter3\"",
+        "access_token = { env = \"pat-hunter3\" }",
         "client_secrets = \"hunter3\"",
         "client_secrets = [\"hunter3\"]",
         "portal_id = \"hunter3\"",

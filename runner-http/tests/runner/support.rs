@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -134,11 +134,25 @@ impl Transport for Nowhere {
     }
 }
 
+/// The internet between the systems and us: what is sent to our public address arrives where we really are.
+#[derive(Default)]
+struct Internet {
+    listen: OnceLock<SocketAddr>,
+}
+
+#[async_trait]
+impl Transport for Internet {
+    async fn send(&self, webhook: Request) -> Result<Response, TransportError> {
+        Ok(deliver(*self.listen.get().unwrap(), webhook).await)
+    }
+}
+
 /// Both systems, and what the runner has to be told about them.
 pub(crate) struct World {
     pub(crate) hubspot: FakeServer<FakeHubSpot>,
     pub(crate) stripe: FakeServer<FakeStripe>,
     pub(crate) directory: TempDir,
+    internet: Arc<Internet>,
 }
 
 impl World {
@@ -161,13 +175,13 @@ impl World {
         for (name, secret) in secrets {
             std::fs::write(directory.path().join(name), format!("{secret}\n")).unwrap();
         }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = || -> Arc<dyn Clock> { Arc::new(SystemClock) };
+        let internet = Arc::new(Internet::default());
         Self {
-            hubspot: FakeServer::start(FakeHubSpot::new(hubspot), Arc::clone(&clock), client())
-                .await
-                .unwrap(),
-            stripe: FakeServer::start(FakeStripe::new(stripe), clock, client()).await.unwrap(),
+            hubspot: FakeServer::start(FakeHubSpot::new(hubspot), clock(), internet.clone()).await.unwrap(),
+            stripe: FakeServer::start(FakeStripe::new(stripe), clock(), internet.clone()).await.unwrap(),
             directory,
+            internet,
         }
     }
 
@@ -223,12 +237,12 @@ drain_ms = 300
         self.directory.path().join("ports.json")
     }
 
-    /// Lets both systems post their webhooks to `to`.
-    pub(crate) fn subscribe(&self, to: SocketAddr) {
-        self.stripe
-            .with(|stripe, _| stripe.config.webhooks.url = Some(format!("http://{to}/webhooks/stripe")));
-        self.hubspot
-            .with(|hubspot, _| hubspot.config.webhooks.url = Some(format!("http://{to}/webhooks/hubspot")));
+    /// Lets both systems post their webhooks, which arrive at `listen`.
+    pub(crate) fn subscribe(&self, listen: SocketAddr) {
+        self.internet.listen.set(listen).unwrap();
+        let url = |system| Some(format!("{PUBLIC_URL}/webhooks/{system}"));
+        self.stripe.with(|stripe, _| stripe.config.webhooks.url = url("stripe"));
+        self.hubspot.with(|hubspot, _| hubspot.config.webhooks.url = url("hubspot"));
     }
 }
 
