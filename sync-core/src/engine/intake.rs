@@ -100,6 +100,20 @@ impl Ledger {
         desk.file_lookup(id, not_before);
     }
 
+    /// Whether a record must still be read. While it waited, an answer of ours may have told whose it is; then its news is
+    /// taken in without a call.
+    pub(super) async fn still_unknown(&mut self, side: Side, id: &RecordId) -> Result<bool, StoreError> {
+        if self.draft.find(&IndexKey::record(side, id)).await?.is_none() {
+            return Ok(true);
+        }
+        if let Some(lookup) = self.desks[side].lookups.remove(id) {
+            for (number, news) in lookup.news {
+                self.digest(number, side, news).await?;
+            }
+        }
+        Ok(false)
+    }
+
     async fn understand(&mut self, number: u64, side: Side, news: News) -> Result<Fate, StoreError> {
         match news {
             News::Seen(sighting) => self.see(side, &sighting).await,

@@ -32,7 +32,7 @@ const SPACING: Schedule =
 /// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
 /// most one call a second.
 const PROBING: Schedule =
-    Schedule { base: Duration::from_millis(250), max: Duration::from_secs(1), factor: 2.0 };
+    Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 /// How far ahead of our clock a system's clock may plausibly be.
 const MAX_SKEW: Duration = Duration::from_secs(300);
 

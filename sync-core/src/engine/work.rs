@@ -126,7 +126,11 @@ impl Ledger {
         let mut pairs = Vec::new();
         for subject in subjects {
             match subject {
-                Subject::Record(id) => targets.push(Target { id, pair: None }),
+                Subject::Record(id) => {
+                    if self.still_unknown(side, &id).await? {
+                        targets.push(Target { id, pair: None });
+                    }
+                }
                 Subject::Pair(id) => pairs.push(id),
             }
         }
