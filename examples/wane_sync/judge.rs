@@ -5,6 +5,8 @@ use std::time::Duration;
 use stage::{Truth, World};
 use sync_core::model::Timestamp;
 
+const NOT_PLAYED: &str = "not played, because an earlier act failed";
+
 /// One requirement, judged.
 pub(crate) struct Verdict {
     pub(crate) requirement: &'static str,
@@ -16,6 +18,20 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// An act before this one failed.
+    pub(crate) fn not_played(requirement: &'static str) -> Self {
+        Self { requirement, holds: Err(NOT_PLAYED.to_owned()), latencies: Vec::new(), calls: 0 }
+    }
+
+    /// `holds`, `FAILS`, or `-` when it was not played.
+    pub(crate) fn word(&self) -> &'static str {
+        match &self.holds {
+            Ok(()) => "holds",
+            Err(why) if why == NOT_PLAYED => "-",
+            Err(_) => "FAILS",
+        }
+    }
+
     /// Median, 99th percentile and worst, as text.
     pub(crate) fn times(&self) -> [String; 3] {
         let mut sorted = self.latencies.clone();

@@ -46,7 +46,7 @@ impl Play {
         Self { world, show, verdicts: Vec::new(), sabotaged: 0 }
     }
 
-    /// Plays all acts; whether every requirement holds.
+    /// Plays all acts, or up to the first that fails; whether every requirement holds.
     pub(crate) async fn all(&mut self) -> bool {
         self.show.begin("listing both systems");
         if let Err(why) = self.listed().await {
@@ -79,6 +79,10 @@ impl Play {
     }
 
     async fn act(&mut self, requirement: &'static str, play: impl AsyncFnOnce(&mut Self) -> Judged) {
+        if self.verdicts.iter().any(|v| v.holds.is_err()) {
+            // The acts build on one another: what follows a failure would only repeat it.
+            return self.verdicts.push(Verdict::not_played(requirement));
+        }
         self.show.begin(requirement);
         let before = Calls::of(&self.world).all;
         let judged = play(self).await;

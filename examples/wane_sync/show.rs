@@ -59,7 +59,7 @@ impl Show {
         println!("\n{:width$}  verdict  median     p99   worst   calls", "requirement");
         for verdict in verdicts {
             let times = verdict.times();
-            let holds = if verdict.holds.is_ok() { "holds" } else { "FAILS" };
+            let holds = verdict.word();
             let pad = width - verdict.requirement.chars().count();
             println!(
                 "{}{:pad$}  {holds:<7} {:>7} {:>7} {:>7} {:>7}",

@@ -31,6 +31,9 @@ pub fn agree(pair: &mut Pair, policy: &Policy) {
         if held(Side::Left) && held(Side::Right) && pair.base.get(field) != Some(&verdict.agreed) {
             pair.base.insert(field.clone(), verdict.agreed);
             note(pair, field, verdict.lost);
+            for side in Side::BOTH {
+                pair.refused[side].fields.remove(field);
+            }
         }
     }
 }

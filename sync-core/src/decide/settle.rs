@@ -127,6 +127,8 @@ fn done(
         if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {
             let reason = "the system stored it differently".to_owned();
             pair.refused[side].fields.insert(field.clone(), Refusal { value: agreed.value.clone(), reason });
+        } else {
+            pair.refused[side].fields.remove(&field);
         }
         let new = Shown { value: now_shown.clone(), at, exact: true, by: By::Us, floor: None, covered: None };
         show(present, &field, new, agreed.heard[side]);

@@ -33,7 +33,11 @@ impl Engine {
         let news = self.shared.systems[side].connector.decode(delivery, now)?;
         let count = news.len();
         if count > 0 {
-            self.shared.inbox.append(news.into_iter().map(|news| Arrival { side, at: now, news })).await?;
+            let arrivals = news.into_iter().map(|news| Arrival { side, at: now, news });
+            if let Err(error) = self.shared.inbox.append(arrivals).await {
+                self.shared.status.send_modify(|s| s.store_trouble = Some(error.to_string()));
+                return Err(error.into());
+            }
             // A full channel means that the ledger has messages to wake up for.
             let _ = self.shared.sender.try_send(Message::Mail);
         }

@@ -33,6 +33,9 @@ impl Kind {
     }
 }
 
+/// How urgent, and since when.
+pub(super) type Rank = (Class, Timestamp);
+
 type Place = (Class, Timestamp, Subject);
 
 #[derive(Debug, Default)]
@@ -60,9 +63,8 @@ impl Lane {
     pub(super) fn file(
         &mut self,
         subject: Subject,
-        class: Class,
-        since: Timestamp,
         kind: Kind,
+        (class, since): Rank,
         not_before: Option<Timestamp>,
     ) {
         self.remove(&subject);
@@ -111,19 +113,16 @@ impl Lane {
     }
 
     /// Takes the most urgent entry, and up to `most(kind) - 1` further entries of the same kind.
-    pub(super) fn take(
-        &mut self,
-        most: impl Fn(Kind) -> usize,
-    ) -> Option<(Kind, Vec<(Subject, Class, Timestamp)>)> {
+    pub(super) fn take(&mut self, most: impl Fn(Kind) -> usize) -> Option<(Kind, Vec<Subject>)> {
         let kind = *self.ready.first_key_value()?.1;
         let same = self.ready.iter().filter(|(_, k)| **k == kind).map(|(place, _)| place.clone());
         let chosen: Vec<Place> = same.take(most(kind).max(1)).collect();
         let mut taken = Vec::with_capacity(chosen.len());
         for place in chosen {
             self.ready.remove(&place);
-            let (class, since, subject) = place;
+            let (_, _, subject) = place;
             self.places.remove(&subject);
-            taken.push((subject, class, since));
+            taken.push(subject);
         }
         Some((kind, taken))
     }

@@ -14,7 +14,7 @@ use super::{Settings, SideStatus, Status, System};
 use crate::clock::Clock;
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
-use crate::model::{Class, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
+use crate::model::{Class, Due, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
 use crate::retry::Schedule;
 use crate::store::StoreError;
 
@@ -27,7 +27,7 @@ const MAX_LOOKUPS: usize = 2_000;
 /// Clean pairs kept in memory.
 const HOT_PAIRS: u64 = 10_000;
 /// Spacing of attempts while one pair or record, or the store, is failing.
-const SPACING: Schedule =
+pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
 /// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
 /// most one call a second.
@@ -80,6 +80,8 @@ pub(super) struct Desk {
     pub(super) failures: u32,
     pub(super) not_before: Option<Timestamp>,
     pub(super) halted: Option<String>,
+    /// The queue is being filled from the journal, and has come this far.
+    pub(super) filling: Option<Option<(Due, PairId)>>,
     /// A page of the listing is under way.
     pub(super) listing: bool,
     /// Calls given out so far.
@@ -252,7 +254,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Commits the turn. While the store is unavailable everything waits here: nothing leaves that is not durable.
+    /// Commits the turn. While the store is unavailable this waits: nothing leaves that is not durable.
     async fn commit(&mut self) -> Result<(), StoreError> {
         let mut closed = Vec::with_capacity(self.open.len());
         for (id, (stored, pair)) in std::mem::take(&mut self.open) {
@@ -261,6 +263,7 @@ impl Ledger {
                 continue;
             }
             self.draft.move_due(&id, due(stored.as_deref()).as_ref(), due(pair.as_ref()).as_ref());
+            self.list_refusals(stored.as_deref(), pair.as_ref());
             match &pair {
                 Some(pair) => self.draft.put_pair(pair),
                 None => self.draft.delete_pair(&id),
@@ -272,17 +275,7 @@ impl Ledger {
             self.stored_meta = Some(self.meta.clone());
         }
         if !self.draft.is_empty() {
-            let batch = self.draft.take();
-            let mut attempts = 0;
-            while let Err(error) = self.journal.commit(batch.clone()).await {
-                if !matches!(error, StoreError::Unavailable(_)) {
-                    return Err(error);
-                }
-                tracing::error!(%error, "store unavailable, waiting");
-                self.status.send_modify(|s| s.store_trouble = Some(error.to_string()));
-                tokio::time::sleep(SPACING.delay(attempts, 0)).await;
-                attempts += 1;
-            }
+            self.journal.commit(self.draft.take()).await?;
         }
         for (id, pair) in closed {
             match pair {

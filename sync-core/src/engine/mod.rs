@@ -14,8 +14,11 @@ mod accept;
 mod bisect;
 mod dispatch;
 mod intake;
+mod kin;
 mod lanes;
 mod ledger;
+mod patient;
+mod quarantine;
 mod report;
 mod results;
 mod sweep;
@@ -43,6 +46,7 @@ use crate::stores::GroupCommit;
 
 use accept::Inbox;
 use ledger::{Ledger, Message};
+use patient::Patient;
 
 /// Why the engine cannot start or go on.
 #[derive(Debug, Error)]
@@ -154,15 +158,17 @@ impl EngineBuilder {
     pub async fn build(self) -> Result<Engine, EngineError> {
         let left = self.left.ok_or(EngineError::Missing("the left system"))?;
         let right = self.right.ok_or(EngineError::Missing("the right system"))?;
-        let journal = Journal::open(self.store.ok_or(EngineError::Missing("the store"))?).await?;
+        let store = self.store.ok_or(EngineError::Missing("the store"))?;
+        let journal = Journal::open(Arc::clone(&store)).await?;
         let systems = Arc::new(PerSide {
             left: system(left, self.settings.call_timeout),
             right: system(right, self.settings.call_timeout),
         });
         let (sender, receiver) = mpsc::channel(1024);
         let (status, _) = watch::channel(Status::default());
+        let patient = Patient::new(store, status.clone());
         let ledger = Ledger::open(ledger::Parts {
-            journal: journal.clone(),
+            journal: Journal::open(Arc::new(patient)).await?,
             systems: Arc::clone(&systems),
             entity: Arc::new(self.entity),
             resolver: self.resolver,

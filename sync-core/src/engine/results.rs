@@ -170,7 +170,7 @@ impl Ledger {
     /// belongs to no other pair; a record of another pair only when there is nothing else.
     async fn choose(&mut self, side: Side, id: &PairId, records: &[Record]) -> Result<Option<Record>> {
         let twin = self.pair(id).await?.and_then(|p| p.record_id(side.other()).cloned());
-        let mut best: Option<((u8, Option<Timestamp>, RecordId), Record)> = None;
+        let mut ranked = Vec::with_capacity(records.len());
         for record in records {
             let owner = self.draft.find(&IndexKey::record(side, &record.id)).await?;
             let rank = if record.mark.as_ref() == Some(id) {
@@ -182,12 +182,10 @@ impl Ledger {
             } else {
                 3
             };
-            let key = (rank, record.created_at, record.id.clone());
-            if best.as_ref().is_none_or(|(b, _)| key < *b) {
-                best = Some((key, record.clone()));
-            }
+            ranked.push((rank, record.created_at, &record.id, record));
         }
-        Ok(best.map(|(_, record)| record))
+        ranked.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+        Ok(ranked.first().map(|(.., record)| (*record).clone()))
     }
 
     pub(super) async fn hear_written(
@@ -270,13 +268,11 @@ impl Ledger {
             }
             Err(Error::Exists { id: Some(record) }) => {
                 self.outcome(side, &id, Outcome::Exists(record)).await?;
-                self.note_refusals(side, &id).await?;
             }
             Err(Error::Exists { id: None }) => {
                 let fields = self.policy.entity.match_field().cloned().into_iter().collect();
                 let reason = "held by another record".to_owned();
                 self.outcome(side, &id, Outcome::Refused { reason, fields }).await?;
-                self.note_refusals(side, &id).await?;
             }
             Err(Error::Refused { reason, properties }) => {
                 self.refused(side, &row, reason, &properties).await?
@@ -312,7 +308,6 @@ impl Ledger {
         let Some(pair) = self.pair(id).await? else { return Ok(()) };
         pair.setback = None;
         let known = receipt.record.map(|r| r.id).or_else(|| pair.record_id(side).cloned());
-        let fields: Vec<Field> = pair.sent[side].iter().flat_map(|s| s.fields.keys().cloned()).collect();
         let Some(record) = known else {
             // A creation that does not say what it made: look for it.
             return self.outcome(side, id, Outcome::Unsure).await;
@@ -325,13 +320,10 @@ impl Ledger {
             if let Some(pair) = self.pair(id).await? {
                 pair.activities.retain(|p| p.activity.id != activity.id);
             }
-            self.meta.counts.pending -= 1;
+            self.meta.counts.pending = self.meta.counts.pending.saturating_sub(1);
             self.meta.counts.applied += 1;
         }
-        for what in fields.iter().map(Field::as_str).chain(["record"]) {
-            self.draft.delete_dead_letter(&format!("{what}/{id}/{side}"));
-        }
-        self.note_refusals(side, id).await
+        Ok(())
     }
 
     async fn refused(&mut self, side: Side, row: &Row, reason: String, properties: &[String]) -> Result<()> {
@@ -341,24 +333,12 @@ impl Ledger {
         let fields: Vec<Field> = blamed.flat_map(|l| l.fields().to_vec()).collect();
         self.outcome(side, id, Outcome::Refused { reason: reason.clone(), fields }).await?;
         if let WriteBody::Emit { activity, .. } = &row.write.body {
-            self.meta.counts.pending -= 1;
+            self.meta.counts.pending = self.meta.counts.pending.saturating_sub(1);
             self.meta.counts.quarantined += 1;
             let what = format!("activity {}", activity.id);
             if let Some(pair) = self.pair(id).await?.map(|p| p.clone()) {
                 self.set_aside(side, &pair, &what, &reason);
             }
-        }
-        self.note_refusals(side, id).await
-    }
-
-    /// Puts what a side refuses on record.
-    async fn note_refusals(&mut self, side: Side, id: &PairId) -> Result<()> {
-        let Some(pair) = self.pair(id).await?.map(|p| p.clone()) else { return Ok(()) };
-        for (field, refusal) in &pair.refused[side].fields {
-            self.set_aside(side, &pair, field.as_str(), &refusal.reason);
-        }
-        if let Some((_, reason)) = &pair.refused[side].whole {
-            self.set_aside(side, &pair, "record", reason);
         }
         Ok(())
     }

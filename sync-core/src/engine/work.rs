@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::dispatch::{Job, Report, Row, Target};
-use super::lanes::{Kind, Subject};
+use super::lanes::{Kind, Lane, Subject};
 use super::ledger::{Desk, Ledger};
 use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan};
-use crate::journal::DeadLetter;
 use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
 use crate::store::StoreError;
 
@@ -18,7 +17,7 @@ impl Desk {
     /// Files a record that must be read to find out whose it is.
     pub(super) fn file_lookup(&mut self, id: RecordId, not_before: Option<Timestamp>) {
         if let Some(lookup) = self.lookups.get(&id) {
-            self.lane.file(Subject::Record(id), lookup.class, lookup.since, Kind::Read, not_before);
+            self.lane.file(Subject::Record(id), Kind::Read, (lookup.class, lookup.since), not_before);
         }
     }
 }
@@ -52,7 +51,7 @@ impl Ledger {
             for s in Side::BOTH {
                 self.desks[s].lane.remove(&Subject::Pair(id.clone()));
             }
-            self.desks[side].lane.file(Subject::Pair(id.clone()), class, since, kind_of(op), not_before);
+            self.desks[side].lane.file(Subject::Pair(id.clone()), kind_of(op), (class, since), not_before);
         }
         Ok(())
     }
@@ -69,7 +68,7 @@ impl Ledger {
         let blocked = crate::decide::is_blocked(pair, &policy);
         let events = u64::from(unsettled.events);
         let counts = &mut self.meta.counts;
-        counts.pending -= events;
+        counts.pending = counts.pending.saturating_sub(events);
         match (blocked, unsettled.changed) {
             (true, _) => counts.quarantined += events,
             (false, true) => counts.applied += events,
@@ -107,9 +106,8 @@ impl Ledger {
                 Kind::Create | Kind::Update => description.write_batch,
                 Kind::Emit => description.emit_batch,
             };
-            let Some((kind, taken)) = self.desks[side].lane.take(most) else { break };
-            let subjects = taken.into_iter().map(|(subject, _, _)| subject);
-            if let Some(job) = self.job(side, kind, subjects.collect()).await? {
+            let Some((kind, subjects)) = self.desks[side].lane.take(most) else { break };
+            if let Some(job) = self.job(side, kind, subjects).await? {
                 return Ok(Some(job));
             }
         }
@@ -302,49 +300,31 @@ impl Ledger {
         desk.not_before = Some(now.plus(wait));
     }
 
+    /// Whether a queue runs low while more waits in the journal, or is being filled from there.
     pub(super) fn can_fill(&self, side: Side) -> bool {
-        let lane = &self.desks[side].lane;
-        lane.spilled && lane.len() < super::lanes::Lane::CAPACITY / 2
+        let desk = &self.desks[side];
+        desk.filling.is_some() || (desk.lane.spilled && desk.lane.len() < Lane::CAPACITY / 2)
     }
 
-    /// Fills queues that run low from the journal; at the start, that is all of them.
+    /// Fills queues that run low from the journal, some each turn; at the start, that is all of them.
     pub(super) async fn fill_lanes(&mut self) -> Result<(), StoreError> {
         for side in Side::BOTH {
             if !self.can_fill(side) {
                 continue;
             }
-            self.desks[side].lane.spilled = false;
-            let mut after = None;
-            loop {
-                let due = self.journal.due(side, after.as_ref(), REFILL).await?;
-                for (_, id) in &due {
-                    if !self.busy.contains(id) {
-                        self.file(id).await?;
-                    }
-                }
-                let full = self.desks[side].lane.spilled;
-                match due.into_iter().next_back() {
-                    Some(last) if !full => after = Some(last),
-                    _ => break,
-                }
+            let desk = &mut self.desks[side];
+            let after = desk.filling.take().unwrap_or_else(|| {
+                desk.lane.spilled = false;
+                None
+            });
+            let due = self.journal.due(side, after.as_ref(), REFILL).await?;
+            for (_, id) in &due {
+                self.file(id).await?;
             }
+            let more = due.len() == REFILL && !self.desks[side].lane.spilled;
+            self.desks[side].filling = due.into_iter().next_back().filter(|_| more).map(Some);
         }
         self.refile_some().await
-    }
-
-    /// Records that something was set aside, once for each pair, side and thing.
-    pub(super) fn set_aside(&mut self, side: Side, pair: &Pair, what: &str, reason: &str) {
-        let letter = DeadLetter {
-            at: self.now,
-            side,
-            pair: Some(pair.id.clone()),
-            record: pair.record_id(side.other()).cloned(),
-            what: what.to_owned(),
-            reason: reason.to_owned(),
-            raw: None,
-        };
-        tracing::warn!(side = %side, pair = %pair.id, what, reason, "set aside");
-        self.draft.put_dead_letter(&format!("{what}/{}/{side}", pair.id), &letter);
     }
 }
 

@@ -10,7 +10,8 @@
 //! | activities | `a/<activity id>`: the pair; `w/<match key>/<activity id>`: waits for its record | pair id, [`Waiting`] |
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
 
-use std::collections::BTreeMap;
+mod draft;
+
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -21,6 +22,8 @@ use crate::connector::Cursor;
 use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
 use crate::store::{Batch, Rows, Store, StoreError, Table};
 use crate::stores::check_format;
+
+pub use draft::Draft;
 
 const LEDGER: &[u8] = b"ledger";
 
@@ -231,172 +234,6 @@ impl IndexKey {
     #[must_use]
     pub fn matching(key: &str) -> Self {
         Self(format!("m/{key}"))
-    }
-}
-
-/// Changes to the journal on the way to being committed as one batch. Reads through a draft see them.
-pub struct Draft {
-    journal: Journal,
-    changes: BTreeMap<(Table, Bytes), Option<Bytes>>,
-}
-
-impl Draft {
-    /// A draft without changes.
-    #[must_use]
-    pub fn new(journal: Journal) -> Self {
-        Self { journal, changes: BTreeMap::new() }
-    }
-
-    /// Whether there are no changes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
-    /// The changes as a batch; leaves none behind.
-    pub fn take(&mut self) -> Batch {
-        let mut batch = Batch::default();
-        for ((table, key), value) in std::mem::take(&mut self.changes) {
-            match value {
-                Some(value) => batch.put(table, key, value),
-                None => batch.delete(table, key),
-            }
-        }
-        batch
-    }
-
-    /// The pair a key of the index leads to.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
-        decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
-    }
-
-    /// The pair an activity was given to, if it was ever taken in.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub async fn activity(&self, id: &str) -> Result<Option<String>, StoreError> {
-        decode_option(self.get(Table::Activities, format!("a/{id}").as_bytes()).await?)
-    }
-
-    /// Activities that wait for a record with this match key.
-    ///
-    /// # Errors
-    /// As [`Store::scan`].
-    pub async fn waiting(&self, match_key: &str) -> Result<Vec<Waiting>, StoreError> {
-        let prefix = Bytes::from(format!("w/{match_key}/"));
-        let stored = self.journal.store.scan(Table::Activities, &prefix, 1000).await?;
-        let mut rows: BTreeMap<Bytes, Option<Bytes>> =
-            stored.into_iter().map(|(key, row)| (key, Some(row))).collect();
-        let from = (Table::Activities, prefix.clone());
-        for ((table, key), row) in self.changes.range(from..) {
-            if *table != Table::Activities || !key.starts_with(&prefix) {
-                break;
-            }
-            rows.insert(key.clone(), row.clone());
-        }
-        let mine = rows.into_iter().take_while(|(key, _)| key.starts_with(&prefix));
-        mine.filter_map(|(_, row)| row).map(|row| decode(&row)).collect()
-    }
-
-    async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        match self.changes.get(&(table, Bytes::copy_from_slice(key))) {
-            Some(pending) => Ok(pending.clone()),
-            None => self.journal.store.get(table, key).await,
-        }
-    }
-
-    fn put(&mut self, table: Table, key: impl Into<Bytes>, value: Bytes) {
-        self.changes.insert((table, key.into()), Some(value));
-    }
-
-    fn delete(&mut self, table: Table, key: impl Into<Bytes>) {
-        self.changes.insert((table, key.into()), None);
-    }
-
-    /// Stores the engine's own state.
-    pub fn put_meta(&mut self, meta: &Meta) {
-        self.put(Table::Meta, LEDGER, encode(meta));
-    }
-
-    /// Stores an arrival under a number.
-    pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) {
-        self.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
-    }
-
-    /// Removes an arrival.
-    pub fn delete_arrival(&mut self, number: u64) {
-        self.delete(Table::Inbox, number.to_be_bytes().to_vec());
-    }
-
-    /// Stores a pair.
-    pub fn put_pair(&mut self, pair: &Pair) {
-        self.put(Table::Pairs, pair.id.as_str().to_owned(), encode(pair));
-    }
-
-    /// Removes a pair.
-    pub fn delete_pair(&mut self, id: &PairId) {
-        self.delete(Table::Pairs, id.as_str().to_owned());
-    }
-
-    /// Makes a key of the index lead to a pair.
-    pub fn put_index(&mut self, key: &IndexKey, pair: &PairId) {
-        self.put(Table::Index, key.0.clone(), encode(pair));
-    }
-
-    /// Makes a key of the index lead to a pair, unless it does already.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub async fn put_index_once(&mut self, key: &IndexKey, pair: &PairId) -> Result<(), StoreError> {
-        if self.find(key).await?.as_ref() != Some(pair) {
-            self.put_index(key, pair);
-        }
-        Ok(())
-    }
-
-    /// Removes a key of the index.
-    pub fn delete_index(&mut self, key: &IndexKey) {
-        self.delete(Table::Index, key.0.clone());
-    }
-
-    /// Moves a pair in the queue of work.
-    pub fn move_due(&mut self, pair: &PairId, from: Option<&Due>, to: Option<&Due>) {
-        if from != to {
-            if let Some(from) = from {
-                self.delete(Table::Due, due_key(from, pair));
-            }
-            if let Some(to) = to {
-                self.put(Table::Due, due_key(to, pair), Bytes::new());
-            }
-        }
-    }
-
-    /// Remembers for ever that an activity was taken in.
-    pub fn put_activity(&mut self, id: &str, owner: &str) {
-        self.put(Table::Activities, format!("a/{id}"), encode(owner));
-    }
-
-    /// Parks an activity until a record with this match key is known.
-    pub fn put_waiting(&mut self, match_key: &str, waiting: &Waiting) {
-        self.put(Table::Activities, format!("w/{match_key}/{}", waiting.activity.id), encode(waiting));
-    }
-
-    /// Takes a parked activity back.
-    pub fn delete_waiting(&mut self, match_key: &str, id: &str) {
-        self.delete(Table::Activities, format!("w/{match_key}/{id}"));
-    }
-
-    /// Stores a dead letter; one with the same id is replaced.
-    pub fn put_dead_letter(&mut self, id: &str, letter: &DeadLetter) {
-        self.put(Table::DeadLetters, id.to_owned(), encode(letter));
-    }
-
-    /// Removes a dead letter.
-    pub fn delete_dead_letter(&mut self, id: &str) {
-        self.delete(Table::DeadLetters, id.to_owned());
     }
 }
 

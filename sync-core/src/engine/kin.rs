@@ -1,0 +1,145 @@
+//! Finding the pair a record belongs to, keeping the index in step, and letting one pair take another in.
+
+use std::collections::BTreeSet;
+
+use super::ledger::Ledger;
+use crate::decide::identity::{How, Whose, whose};
+use crate::journal::IndexKey;
+use crate::model::{Fields, PairId, Record, RecordId, Seen, Side, Value};
+use crate::store::StoreError;
+
+impl Ledger {
+    /// The pair a record belongs to; a new one if it is nobody's.
+    pub(super) async fn identify(
+        &mut self,
+        side: Side,
+        record: &Record,
+        ours: Option<PairId>,
+    ) -> Result<(PairId, Whose), StoreError> {
+        for (how, id) in self.candidates(side, record, ours).await? {
+            if let Some(pair) = self.pair(&id).await? {
+                match whose(pair, side, &record.id, how) {
+                    Whose::Nobody => {}
+                    verdict => return Ok((id, verdict)),
+                }
+            }
+        }
+        Ok((self.new_pair(), Whose::Twin))
+    }
+
+    async fn candidates(
+        &self,
+        side: Side,
+        record: &Record,
+        ours: Option<PairId>,
+    ) -> Result<Vec<(How, PairId)>, StoreError> {
+        let mut found = Vec::new();
+        found.extend(ours.map(|id| (How::Mark, id)));
+        found.extend(record.mark.clone().map(|id| (How::Mark, id)));
+        for id in std::iter::once(&record.id).chain(&record.aliases) {
+            found.extend(self.draft.find(&IndexKey::record(side, id)).await?.map(|p| (How::Id, p)));
+        }
+        if let Some(twin) = &record.twin {
+            let key = IndexKey::record(side.other(), twin);
+            found.extend(self.draft.find(&key).await?.map(|p| (How::Twin, p)));
+        }
+        let fields = self.systems[side].mapping.get(&record.properties);
+        for key in self.keys_of(&fields, &record.also_known_as) {
+            found.extend(self.draft.find(&IndexKey::matching(&key)).await?.map(|p| (How::Match, p)));
+        }
+        Ok(found)
+    }
+
+    fn keys_of(&self, fields: &Fields, also: &[Value]) -> BTreeSet<String> {
+        let entity = &self.policy.entity;
+        let mut keys: BTreeSet<String> = entity.match_key(fields).into_iter().collect();
+        if let Some(field) = entity.match_field() {
+            keys.extend(also.iter().map(|v| entity.compare(field).key(v)));
+        }
+        keys
+    }
+
+    pub(super) async fn match_keys(&mut self, id: &PairId) -> Result<BTreeSet<String>, StoreError> {
+        let Some(pair) = self.pair(id).await? else { return Ok(BTreeSet::new()) };
+        let fields = Side::BOTH.map(|side| pair.fields(side));
+        Ok(fields.iter().filter_map(|f| self.policy.entity.match_key(f)).collect())
+    }
+
+    /// Keeps the index in step with the match values a pair shows, and gives it the activities that waited for them.
+    pub(super) async fn reindex(
+        &mut self,
+        id: &PairId,
+        before: &BTreeSet<String>,
+        also: &[Value],
+    ) -> Result<(), StoreError> {
+        let mut after = self.match_keys(id).await?;
+        after.extend(self.keys_of(&Fields::new(), also));
+        for key in after.difference(before) {
+            self.draft.put_index(&IndexKey::matching(key), id);
+            for waiting in self.draft.waiting(key).await? {
+                self.draft.delete_waiting(key, &waiting.activity.id);
+                self.give_activity(id, waiting.side, waiting.activity).await?;
+            }
+        }
+        for key in before.difference(&after) {
+            let key = IndexKey::matching(key);
+            if self.draft.find(&key).await?.as_ref() == Some(id) {
+                self.draft.delete_index(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// A further record of the same thing: its activities count, its edits do not.
+    pub(super) async fn add_alias(
+        &mut self,
+        side: Side,
+        id: &PairId,
+        record: &RecordId,
+    ) -> Result<(), StoreError> {
+        self.draft.put_index_once(&IndexKey::record(side, record), id).await?;
+        if let Some(pair) = self.pair(id).await?
+            && !pair.aliases[side].contains(record)
+        {
+            tracing::warn!(side = %side, record = %record, pair = %id, "further record of the same thing: not synced");
+            pair.aliases[side].push(record.clone());
+        }
+        Ok(())
+    }
+
+    /// One pair takes another in: its records become aliases, its activities are told through the survivor.
+    pub(super) async fn absorb(&mut self, into: &PairId, other: &PairId) -> Result<(), StoreError> {
+        let Some(other) = self.pair(other).await?.map(|p| p.clone()) else { return Ok(()) };
+        let mut records = Vec::new();
+        for side in Side::BOTH {
+            records.extend(other.record_id(side).map(|id| (side, id.clone())));
+            records.extend(other.aliases[side].iter().map(|id| (side, id.clone())));
+        }
+        for (side, id) in &records {
+            self.draft.put_index(&IndexKey::record(*side, id), into);
+        }
+        for pending in &other.activities {
+            self.draft.put_activity(&pending.activity.id, into.as_str());
+        }
+        let keys = self.match_keys(&other.id).await?;
+        for key in keys {
+            self.draft.put_index(&IndexKey::matching(&key), into);
+        }
+        self.drop_pair(&other.id);
+        let Some(pair) = self.pair(into).await? else { return Ok(()) };
+        for (side, id) in records {
+            match &pair.sides[side] {
+                Seen::Unknown { .. } if pair.sent[side].is_none() => pair.sides[side] = Seen::unread(id),
+                _ if pair.record_id(side) == Some(&id) || pair.aliases[side].contains(&id) => {}
+                _ => pair.aliases[side].push(id),
+            }
+        }
+        pair.activities.extend(other.activities);
+        pair.unsettled.events += other.unsettled.events;
+        pair.unsettled.changed |= other.unsettled.changed;
+        for lost in other.history {
+            pair.remember(lost);
+        }
+        Ok(())
+    }
+}
