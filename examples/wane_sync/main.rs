@@ -1,13 +1,17 @@
 //! The whole brief, performed: HubSpot and Stripe (emulated, on real HTTP), the real engine between them in a process of
 //! its own, people who create, edit, pay and collide, and a judge who only believes the emulators' own records.
 //!
-//! `cargo run --example wane_sync` needs no arguments, keys or services. Reading order: this file; `scenario` (what
-//! happens); `judge` (what is demanded); `show` (what you see); `burst` (the import, with `--burst N`).
+//! `cargo run --example wane_sync` needs no arguments, keys or services. Reading order: this file; `scenario` (the
+//! acts in order), `acts` and `trials` (what happens); `judge` (what is demanded); `show` (what you see); `burst` (the import, with `--burst N`).
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "showing is what it is for")]
+
+mod acts;
 mod burst;
 mod judge;
 mod scenario;
 mod show;
+mod trials;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,21 @@ pub struct Description {
     pub resolution: Duration,
 }
 
+/// A careful start: no limits, one call at a time, one record a call, a clock of milliseconds, no activities.
+impl Default for Description {
+    fn default() -> Self {
+        Self {
+            name: "system",
+            limits: Vec::new(),
+            concurrency: 1,
+            read_batch: 1,
+            write_batch: 1,
+            emit_batch: 0,
+            resolution: Duration::from_millis(1),
+        }
+    }
+}
+
 /// A question to a system. Answering it costs exactly one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {

@@ -72,6 +72,23 @@ pub struct Record {
     pub created_at: Option<Timestamp>,
 }
 
+impl Record {
+    /// A record about which nothing is known but its content.
+    #[must_use]
+    pub fn new(id: RecordId, properties: Properties) -> Self {
+        Self {
+            id,
+            aliases: Vec::new(),
+            properties,
+            history: BTreeMap::new(),
+            mark: None,
+            twin: None,
+            also_known_as: Vec::new(),
+            created_at: None,
+        }
+    }
+}
+
 /// An append-only happening of a record, for example a purchase. It is told to the other side exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
@@ -96,6 +113,14 @@ pub struct Sighting {
     pub author: Author,
     /// How urgent it is.
     pub class: Class,
+}
+
+impl Sighting {
+    /// Somebody else has just created this record.
+    #[must_use]
+    pub fn created(record: Record, at: Timestamp) -> Self {
+        Self { record, previous: None, at, author: Author::Other, class: Class::New }
+    }
 }
 
 /// One piece of news out of a webhook.
@@ -130,7 +155,8 @@ pub enum News {
     Merged {
         /// The id under which the record lives on.
         into: RecordId,
-        /// The ids that were absorbed, and the former id of the survivor if that changed.
+        /// The former id of the survivor if that changed, and then the ids that were absorbed. The first that is known
+        /// keeps its twin.
         from: Vec<RecordId>,
         /// When, by the system's own clock.
         at: Timestamp,
