@@ -15,6 +15,9 @@ pub struct Card {
     pub id: String,
     /// Its content.
     pub fields: Fields,
+    /// Its name as its system would print it. Found without the engine's own lenses: a judge does not borrow the
+    /// defendant's glasses.
+    pub full_name: String,
 }
 
 impl Card {
@@ -53,7 +56,9 @@ impl Truth {
         let (contacts, hubspot, events) = world.hubspot.with(|h, _| {
             let contacts = h.contacts().map(|c| {
                 let native = c.properties().iter().map(|(k, v)| (k.clone(), v.clone()));
-                card(c.id().as_str(), native, &connector_hubspot::mapping())
+                let part = |name: &str| c.property(name).unwrap_or_default();
+                let full_name = format!("{} {}", part("firstname"), part("lastname"));
+                card(c.id().as_str(), native, full_name, &connector_hubspot::mapping())
             });
             let detail = |e: &connector_hubspot::fake::CustomEvent, key: &str| {
                 e.properties.get(key).cloned().unwrap_or_default()
@@ -67,7 +72,8 @@ impl Truth {
         let (customers, stripe) = world.stripe.with(|s, _| {
             let customers = s.customers().map(|c| {
                 let native = c.properties.iter().map(|(k, v)| (k.clone(), v.clone()));
-                card(&c.id, native, &connector_stripe::mapping())
+                let full_name = c.get("name").unwrap_or_default().to_owned();
+                card(&c.id, native, full_name, &connector_stripe::mapping())
             });
             (customers.collect(), s.oracle().changes().to_vec())
         });
@@ -152,11 +158,13 @@ impl Truth {
 fn card(
     id: &str,
     native: impl Iterator<Item = (String, String)>,
+    full_name: String,
     mapping: &sync_core::mapping::Mapping,
 ) -> Card {
     let mut properties: Properties = mapping.properties().map(|p| (p.to_owned(), None)).collect();
     properties.extend(native.map(|(name, value)| (name, Value::new(value))));
-    Card { id: id.to_owned(), fields: mapping.get(&properties) }
+    let full_name = full_name.split_whitespace().collect::<Vec<_>>().join(" ");
+    Card { id: id.to_owned(), fields: mapping.get(&properties), full_name }
 }
 
 fn differences(a: &Card, b: &Card) -> Vec<&'static str> {
@@ -164,5 +172,9 @@ fn differences(a: &Card, b: &Card) -> Vec<&'static str> {
     let fields = [(EMAIL, "email"), (FIRST_NAME, "first name"), (LAST_NAME, "last name"), (PHONE, "phone")];
     let value = |card: &Card, field| card.fields.get(field).cloned().flatten();
     let differs = |field| !person.same(field, value(a, field).as_ref(), value(b, field).as_ref());
-    fields.iter().filter(|(field, _)| differs(field)).map(|(_, name)| *name).collect()
+    let mut found: Vec<_> = fields.iter().filter(|(field, _)| differs(field)).map(|(_, name)| *name).collect();
+    if a.full_name != b.full_name {
+        found.push("name");
+    }
+    found
 }

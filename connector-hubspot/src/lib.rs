@@ -100,8 +100,9 @@ impl HubSpot {
     /// read or write: writing a property that does not exist is refused.
     ///
     /// It costs one or two calls, which no limiter sees. Without permission to look at or create properties
-    /// (`MISSING_SCOPES`), or when the property exists but its values are not unique, the property is neither written
-    /// nor read from then on: records without an email address can then not be found again after a lost answer.
+    /// (`MISSING_SCOPES`), when HubSpot refuses for good, or when the property exists but its values are not unique, the
+    /// property is neither written nor read from then on: records without an email address can then not be found again
+    /// after a lost answer.
     ///
     /// # Errors
     /// Any [`Error`] of the calls; repeating it is harmless.
@@ -119,6 +120,9 @@ impl HubSpot {
         if lacks_scopes(&response) {
             return Ok(Provisioned::Without { reason: "the token may not read contact properties" });
         }
+        if is_final(response.status()) && response.status() != StatusCode::NOT_FOUND {
+            return Ok(Provisioned::Without { reason: "the twin property cannot be looked at" });
+        }
         if response.status() != StatusCode::NOT_FOUND {
             let definition: PropertyDefinition = response::body(Asked::Read, &response)?;
             return Ok(match definition.has_unique_value {
@@ -135,6 +139,7 @@ impl HubSpot {
             _ if lacks_scopes(&response) => {
                 Ok(Provisioned::Without { reason: "the token may not create contact properties" })
             }
+            status if is_final(status) => Ok(Provisioned::Without { reason: "the twin property cannot be created" }),
             _ => Err(failure::failed(Asked::Read, &response)),
         }
     }
@@ -174,6 +179,11 @@ impl Connector for HubSpot {
         let response = self.send(response::asked(rows), request).await?;
         Reader { app_id: self.config.app_id, twin }.outcomes(rows, &response)
     }
+}
+
+/// Whether asking again would be answered the same way: a refusal that is neither about credentials nor about haste.
+fn is_final(status: StatusCode) -> bool {
+    status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 423 | 429 | 477)
 }
 
 fn lacks_scopes(response: &Response) -> bool {

@@ -107,7 +107,7 @@ fn merged(event: &Event) -> Result<News, &'static str> {
     let survivor = event.new_object_id.as_ref().or(event.primary_object_id.as_ref());
     let into = id(survivor.ok_or("no newObjectId and no primaryObjectId")?)?;
     let mut from = Vec::new();
-    for former in event.merged_object_ids.iter().flatten().chain(&event.primary_object_id) {
+    for former in event.primary_object_id.iter().chain(event.merged_object_ids.iter().flatten()) {
         let former = id(former)?;
         if former != into && !from.contains(&former) {
             from.push(former);

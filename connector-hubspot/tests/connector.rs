@@ -71,6 +71,17 @@ async fn does_it_do_without_a_property_it_may_not_create() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn does_it_do_without_a_property_that_hubspot_refuses_for_good() {
+    for (method, status) in [(Method::GET, 405), (Method::POST, 400), (Method::POST, 404)] {
+        let world = World::new(instant());
+        world.at(|fake, _| {
+            fake.faults.plan(Some(method), "/crm/v3/properties", 1, Fault::Refuse(status, None))
+        });
+        assert!(matches!(world.hubspot.provision().await, Ok(Provisioned::Without { .. })), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn does_it_do_without_a_property_whose_values_are_not_unique() {
     let world =
         World::with(instant(), HubSpotConfig { twin_property: Some("jobtitle".to_owned()), ..config() });

@@ -115,7 +115,7 @@ fn what_a_merge_means() {
         News::Merged { into: id(into), from, at: AT }
     };
     let minted = merge(json!({ "mergedObjectIds": [12, "13", 12], "newObjectId": 5_000_000_000_i64 }));
-    assert_eq!(minted, merged("5000000000", &["12", "13", "11"]));
+    assert_eq!(minted, merged("5000000000", &["11", "12", "13"]));
     assert_eq!(merge(json!({ "mergedObjectIds": [12, 11] })), merged("11", &["12"]));
     assert!(is_malformed(&merge(json!({ "primaryObjectId": null }))));
 }
