@@ -17,6 +17,9 @@ const QUIET: Duration = Duration::from_secs(10);
 
 impl Play {
     pub(crate) async fn hasty_edits(&mut self) -> Judged {
+        // From here on Stripe's clock is four seconds ahead: whoever compares clocks where one edit was made in view of
+        // the other, or takes an echo for an edit, loses words now.
+        self.world.stripe.with(|s, _| s.config.clock_skew = 4_000);
         let mut expected = Vec::new();
         for n in 0..12 {
             let (left, right) = (format!("{n} in HubSpot"), format!("+1555020{n:02}"));
@@ -108,9 +111,9 @@ impl Play {
     pub(crate) async fn bad_weather(&mut self) -> Judged {
         let faults = [
             (Fault::Refuse(429, Some(1)), 2),
-            (Fault::Refuse(503, None), 2),
-            (Fault::FailAfter(502), 2),
-            (Fault::LoseAnswer, 2),
+            (Fault::Refuse(503, None), 1),
+            (Fault::FailAfter(502), 1),
+            (Fault::LoseAnswer, 1),
             (Fault::Drop, 1),
         ];
         for (fault, times) in faults {
