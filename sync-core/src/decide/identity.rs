@@ -37,7 +37,8 @@ pub fn whose(pair: &Pair, side: Side, id: &RecordId, how: How) -> Whose {
         (Seen::Present(present), _) if present.id == *id => Whose::Twin,
         (Seen::Absent { id: gone, .. }, _) if gone == id => Whose::Twin,
         // Our own creation is on its way: the record that bears its mark is the twin, any other is an alias.
-        (Seen::Unknown { .. }, How::Match) if creating => Whose::Alias,
+        // (An id that is known all the same is an alias's.)
+        (Seen::Unknown { .. }, How::Match | How::Id) if creating => Whose::Alias,
         (Seen::Unknown { .. } | Seen::Absent { .. }, _) => Whose::Twin,
         (Seen::Present(_), _) => Whose::Alias,
     }

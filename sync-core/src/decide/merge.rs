@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Value};
+use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Timestamp, Value};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -51,9 +51,15 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
     let view = View { policy, field, shown, base: pair.base.get(field) };
     let (from, said, lost) = view.winner();
     let heard = PerSide::from_fn(|side| view.heard(side));
-    let held = PerSide::from_fn(|side| view.same(shown[side].value.as_ref(), said.value.as_ref()));
+    let same = |value: &Option<Value>| view.same(value.as_ref(), said.value.as_ref());
+    let before = view.base.filter(|b| same(&b.value));
+    let held = PerSide::from_fn(|side| {
+        let since = before.and_then(|b| b.held[side]).unwrap_or(shown[side].at);
+        same(&shown[side].value).then_some(since)
+    });
+    let restated = before.map(|b| b.restated).unwrap_or_default();
     let at = said.at;
-    Some(Verdict { agreed: Agreed { value: said.value, from, at, heard, held }, lost })
+    Some(Verdict { agreed: Agreed { value: said.value, from, at, heard, held, restated }, lost })
 }
 
 fn shown<'a>(pair: &'a Pair, side: Side, field: &Field) -> Option<&'a Shown> {
@@ -92,6 +98,7 @@ impl View<'_> {
     }
 
     /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.
+    /// If it holds the base again, then because we set it once more; news since it first held it was in view all the same.
     fn against_base(&self, side: Side, said: Said, base: Option<&Agreed>) -> Winner {
         let Some(base) = base else {
             // The first meeting of two records: what one side merely holds gives way to what the other said, but
@@ -103,7 +110,8 @@ impl View<'_> {
             let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
             return (side, said, content.then_some((side.other(), other)));
         };
-        let in_view = self.shown[side].by != By::Us && base.held[side];
+        let since = |since: Timestamp| self.shown[side].by != By::Us || said.at >= since;
+        let in_view = base.held[side].is_some_and(since);
         let standing = Said { value: base.value.clone(), at: base.at };
         if in_view || base.from == side {
             return (side, said, None);

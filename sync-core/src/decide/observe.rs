@@ -174,10 +174,14 @@ fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
 
 /// The base moves to what was sent for `field`: the side was seen to hold it.
 fn land(pair: &mut Pair, side: Side, field: &Field) {
-    let Some(agreed) = pair.sent[side].as_ref().and_then(|s| s.fields.get(field)) else { return };
-    let mut agreed = agreed.clone();
-    agreed.held[side] = true;
-    pair.base.insert(field.clone(), agreed);
+    let Some(sent) = &pair.sent[side] else { return };
+    if let Some(agreed) = sent.fields.get(field) {
+        let mut agreed = agreed.clone();
+        agreed.held[side] = pair.present(side).and_then(|p| p.fields.get(field)).map(|shown| shown.at);
+        pair.base.insert(field.clone(), agreed);
+    } else if let Some(base) = pair.base.get_mut(field) {
+        base.restated[side] |= sent.restated.get(field) == Some(&base.value);
+    }
 }
 
 struct Fold<'a> {
@@ -308,13 +312,13 @@ impl Fold<'_> {
     }
 
     fn was_sent(&self, field: &Field, value: Option<&Value>) -> bool {
-        let sent = self.sent.and_then(|s| s.fields.get(field));
-        sent.is_some_and(|s| self.policy.entity.same(field, s.value.as_ref(), value))
+        let sent = self.sent.and_then(|s| s.fields.get(field).map(|a| &a.value).or(s.restated.get(field)));
+        sent.is_some_and(|sent| self.policy.entity.same(field, sent.as_ref(), value))
     }
 
-    /// Whether we wrote this value here earlier: it is the base, and it was typed on the other side.
+    /// Whether we wrote this value here earlier: it is the base, and it was typed on the other side or set once more.
     fn was_agreed(&self, field: &Field, value: Option<&Value>) -> bool {
-        let base = self.base.get(field).filter(|b| b.from != self.side);
+        let base = self.base.get(field).filter(|b| b.from != self.side || b.restated[self.side]);
         base.is_some_and(|b| self.policy.entity.same(field, b.value.as_ref(), value))
     }
 }

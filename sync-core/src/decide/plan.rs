@@ -173,15 +173,16 @@ fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option
     let refused = &pair.refused[side];
     let mut fields = BTreeMap::new();
     for (field, shown) in &other.fields {
-        let is_refused = refused.fields.get(field).is_some_and(|r| r.value == shown.value);
+        let is_refused = is_refused(refused, field, |f| other.fields.get(f).map(|s| s.value.clone()));
         if is_refused && Some(field) == policy.entity.match_field() {
             return None;
         }
         if !is_refused {
             let mut heard = PerSide::<Moment>::default();
             heard[side.other()] = shown.known().unwrap_or_default();
-            let held = PerSide::from_fn(|s| s != side);
-            let agreed = Agreed { value: shown.value.clone(), from: side.other(), at: shown.at, heard, held };
+            let held = PerSide::from_fn(|s| (s != side).then_some(shown.at));
+            let (value, from, at) = (shown.value.clone(), side.other(), shown.at);
+            let agreed = Agreed { value, from, at, heard, held, restated: PerSide::default() };
             fields.insert(field.clone(), agreed);
         }
     }
@@ -199,7 +200,7 @@ fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> B
             continue;
         };
         let wanted = verdict.agreed.value.as_ref();
-        let is_refused = refused.fields.get(field).is_some_and(|r| r.value.as_ref() == wanted);
+        let is_refused = is_refused(refused, field, |f| value_of(pair, policy, f));
         if !is_refused && !policy.entity.same(field, shown.value.as_ref(), wanted) {
             fields.insert(field.clone(), verdict.agreed);
         }
@@ -208,6 +209,16 @@ fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> B
         fields.clear();
     }
     fields
+}
+
+fn value_of(pair: &Pair, policy: &Policy, field: &Field) -> Option<Option<Value>> {
+    verdict(pair, policy, field).map(|v| v.agreed.value)
+}
+
+/// Whether the side refused `field` before as it is wanted now, in the same company.
+fn is_refused(refused: &Refusals, field: &Field, wanted: impl Fn(&Field) -> Option<Option<Value>>) -> bool {
+    let is_same = |(field, value): (&Field, &Option<Value>)| wanted(field).as_ref() == Some(value);
+    refused.fields.get(field).is_some_and(|r| is_same((field, &r.value)) && r.with.iter().all(is_same))
 }
 
 pub(super) fn values(fields: &BTreeMap<Field, Agreed>) -> Fields {

@@ -58,10 +58,24 @@ pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: 
         note(pair, field, lost);
     }
     let op = pair.name_op();
-    let sent = Sent { op: op.clone(), kind, fields, body, at: now, unsure: false, repeat: false };
+    let restated = Fields::new();
+    let sent = Sent { op: op.clone(), kind, fields, restated, body, at: now, unsure: false, repeat: false };
     pair.sent[side] = Some(sent);
     pair.unsettled.changed = true;
     Some(op)
+}
+
+/// Remembers what the write in flight also sets, because several fields share a property: what both sides agreed on. An
+/// edit that it overwrites unknowingly is thereby known to have come after that.
+pub fn restate(pair: &mut Pair, policy: &Policy, side: Side, fields: impl IntoIterator<Item = Field>) {
+    for field in fields {
+        let shown = pair.present(side).and_then(|p| p.fields.get(&field)).map(|s| s.value.clone());
+        let (Some(shown), Some(base)) = (shown, pair.base.get(&field)) else { continue };
+        let same = policy.entity.same(&field, shown.as_ref(), base.value.as_ref());
+        if let Some(sent) = pair.sent[side].as_mut().filter(|s| same && !s.fields.contains_key(&field)) {
+            sent.restated.insert(field, base.value.clone());
+        }
+    }
 }
 
 /// Folds in how the write in flight to `side` went. Without one this does nothing.
@@ -122,17 +136,24 @@ fn done(
     }
     let Seen::Present(present) = &mut pair.sides[side] else { return };
     for (field, mut agreed) in sent.fields {
-        agreed.held[side] = true;
+        agreed.held[side] = Some(at);
         let now_shown = shown.get(&field).unwrap_or(&agreed.value);
         if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {
             let reason = "the system stored it differently".to_owned();
-            pair.refused[side].fields.insert(field.clone(), Refusal { value: agreed.value.clone(), reason });
+            let refusal = Refusal { value: agreed.value.clone(), reason, with: Fields::new() };
+            pair.refused[side].fields.insert(field.clone(), refusal);
         } else {
             pair.refused[side].fields.remove(&field);
         }
         let new = Shown { value: now_shown.clone(), at, exact: true, by: By::Us, floor: None, covered: None };
         show(present, &field, new, agreed.heard[side]);
         pair.base.insert(field, agreed);
+    }
+    for (field, value) in sent.restated {
+        let Some(base) = pair.base.get_mut(&field).filter(|b| b.value == value) else { continue };
+        base.restated[side] = true;
+        let new = Shown { value, at, exact: true, by: By::Us, floor: None, covered: None };
+        show(present, &field, new, base.heard[side]);
     }
     pair.refused[side].whole = None;
 }
@@ -177,14 +198,15 @@ fn refuse(pair: &mut Pair, side: Side, sent: &Sent, reason: String, culprits: Ve
         return;
     }
     let refused = &mut pair.refused[side];
-    let mut blamed = false;
-    for field in culprits {
-        if let Some(agreed) = sent.fields.get(&field) {
-            blamed = true;
-            refused.fields.insert(field, Refusal { value: agreed.value.clone(), reason: reason.clone() });
-        }
+    let mut blamed = values(&sent.fields);
+    blamed.retain(|field, _| culprits.contains(field));
+    for (field, value) in &blamed {
+        let mut with = blamed.clone();
+        with.remove(field);
+        let refusal = Refusal { value: value.clone(), reason: reason.clone(), with };
+        refused.fields.insert(field.clone(), refusal);
     }
-    if !blamed {
+    if blamed.is_empty() {
         refused.whole = Some((values(&sent.fields), reason));
     }
 }

@@ -1,11 +1,12 @@
 //! From the wire to the inbox: a delivery is acknowledged once its news is durable, and not before.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use super::Engine;
-use super::ledger::Message;
 use crate::connector::{Delivery, Rejection};
 use crate::journal::{Arrival, Draft, Journal};
 use crate::model::Side;
@@ -33,37 +34,73 @@ impl Engine {
         let news = self.shared.systems[side].connector.decode(delivery, now)?;
         let count = news.len();
         if count > 0 {
-            let arrivals = news.into_iter().map(|news| Arrival { side, at: now, news });
-            if let Err(error) = self.shared.inbox.append(arrivals).await {
+            let arrivals = news.into_iter().map(|news| Arrival { side, at: now, news }).collect();
+            if let Err(error) = Inbox::append(&self.shared.inbox, arrivals).await {
                 self.shared.status.send_modify(|s| s.store_trouble = Some(error.to_string()));
                 return Err(error.into());
             }
-            // A full channel means that the ledger has messages to wake up for.
-            let _ = self.shared.sender.try_send(Message::Mail);
         }
         Ok(count)
     }
 }
 
-/// The inbox: durable, in order of arrival.
+/// The inbox: durable, and read in order of number.
+///
+/// Concurrent deliveries share commits, so a higher number may be on disk before a lower one. Readers stop short of the
+/// lowest number whose commit is still under way, or they would pass it by.
 pub(super) struct Inbox {
     journal: Journal,
-    next: AtomicU64,
+    numbers: Mutex<Numbers>,
+    /// Something may be there to be read.
+    pub(super) mail: Notify,
+}
+
+struct Numbers {
+    next: u64,
+    /// The first numbers of the deliveries on their way to the disk.
+    under_way: BTreeSet<u64>,
 }
 
 impl Inbox {
-    pub(super) async fn open(journal: Journal) -> Result<Self, StoreError> {
-        let next = AtomicU64::new(journal.inbox_end().await?);
-        Ok(Self { journal, next })
+    pub(super) async fn open(journal: Journal) -> Result<Arc<Self>, StoreError> {
+        let next = journal.inbox_end().await?;
+        let numbers = Mutex::new(Numbers { next, under_way: BTreeSet::new() });
+        Ok(Arc::new(Self { journal, numbers, mail: Notify::new() }))
     }
 
-    async fn append(&self, arrivals: impl ExactSizeIterator<Item = Arrival>) -> Result<(), StoreError> {
-        let count = arrivals.len() as u64;
-        let first = self.next.fetch_add(count, Ordering::Relaxed);
-        let mut draft = Draft::new(self.journal.clone());
-        for (number, arrival) in (first..).zip(arrivals) {
-            draft.put_arrival(number, &arrival);
+    /// Every number below this is on disk, or never will be.
+    pub(super) fn settled(&self) -> u64 {
+        let numbers = self.lock();
+        numbers.under_way.first().copied().unwrap_or(numbers.next)
+    }
+
+    /// Commits in a task of its own: a sender that hangs up must not leave a number of which nobody knows whether it will
+    /// still arrive.
+    async fn append(inbox: &Arc<Self>, arrivals: Vec<Arrival>) -> Result<(), StoreError> {
+        let first = inbox.take_numbers(arrivals.len() as u64);
+        let mut draft = Draft::new(inbox.journal.clone());
+        for (number, arrival) in (first..).zip(&arrivals) {
+            draft.put_arrival(number, arrival);
         }
-        self.journal.commit(draft.take()).await
+        let inbox = Arc::clone(inbox);
+        let commit = tokio::spawn(async move {
+            let result = inbox.journal.commit(draft.take()).await;
+            inbox.lock().under_way.remove(&first);
+            inbox.mail.notify_one();
+            result
+        });
+        commit.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the commit was given up".to_owned())))
+    }
+
+    fn take_numbers(&self, count: u64) -> u64 {
+        let mut numbers = self.lock();
+        let first = numbers.next;
+        numbers.next += count;
+        numbers.under_way.insert(first);
+        first
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

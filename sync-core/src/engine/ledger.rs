@@ -7,6 +7,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::accept::Inbox;
 use super::bisect::Suspects;
 use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
@@ -38,8 +39,6 @@ const MAX_SKEW: Duration = Duration::from_secs(300);
 
 /// What the ledger hears.
 pub(super) enum Message {
-    /// Something was put into the inbox.
-    Mail,
     /// A dispatcher holds a permit for a call and asks what to do with it.
     Ask(Side, oneshot::Sender<Option<Job>>),
     /// How a call went.
@@ -57,6 +56,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
     pub(super) namespace: Option<String>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) messages: mpsc::Receiver<Message>,
     pub(super) status: watch::Sender<Status>,
 }
@@ -100,11 +100,11 @@ pub(super) struct Ledger {
     pub(super) busy: HashSet<PairId>,
     pub(super) draft: Draft,
     pub(super) now: Timestamp,
-    /// Where the next arrival is, and whether there may be any.
+    /// Where the next arrival is.
     pub(super) mail_from: u64,
-    pub(super) has_mail: bool,
     /// After the listing: pairs up to here have been planned for.
     pub(super) refile: Option<Option<PairId>>,
+    inbox: Arc<Inbox>,
     messages: mpsc::Receiver<Message>,
     status: watch::Sender<Status>,
     hot: Cache<PairId, Arc<Pair>>,
@@ -117,7 +117,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { journal, systems, entity, resolver, clock, settings, namespace, messages, status } =
+        let Parts { journal, systems, entity, resolver, clock, settings, namespace, inbox, messages, status } =
             parts;
         let stored_meta = journal.meta().await?;
         let meta = stored_meta.clone().unwrap_or_else(|| Meta {
@@ -149,8 +149,8 @@ impl Ledger {
             desks: PerSide::default(),
             busy: HashSet::new(),
             mail_from: 0,
-            has_mail: true,
             refile: None,
+            inbox,
             messages,
             status,
             hot: Cache::new(HOT_PAIRS),
@@ -171,17 +171,21 @@ impl Ledger {
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
         let mut stop = false;
         while !stop {
-            self.tick();
+            // Nothing is released here: what is ready now has been published.
+            self.now = self.clock.now();
             let wait = self.wait();
             let first = tokio::select! {
+                biased;
                 message = self.messages.recv(), if !wait.is_zero() => message,
+                () = self.inbox.mail.notified(), if !wait.is_zero() => None,
                 () = tokio::time::sleep(wait) => None,
             };
             self.tick();
+            // Before anything is heard: what the journal says is the whole truth only between turns.
+            self.fill_lanes().await?;
             let mut message = first;
             for _ in 0..TURN {
                 match message.or_else(|| self.messages.try_recv().ok()) {
-                    Some(Message::Mail) => self.has_mail = true,
                     Some(Message::Ask(side, reply)) => self.asks[side].push(reply),
                     Some(Message::Done(side, report)) => self.hear_report(side, report).await?,
                     Some(Message::Stop) => stop = true,
@@ -189,7 +193,6 @@ impl Ledger {
                 }
                 message = None;
             }
-            self.fill_lanes().await?;
             self.take_mail().await?;
             self.serve().await?;
             self.commit().await?;
@@ -216,9 +219,8 @@ impl Ledger {
 
     /// How long nothing needs to be done unless a message comes.
     fn wait(&self) -> Duration {
-        let room = Side::BOTH.into_iter().all(|s| self.desks[s].lookups.len() < MAX_LOOKUPS);
         let spilled = Side::BOTH.into_iter().any(|s| self.can_fill(s));
-        if (self.has_mail && room) || spilled || self.refile.is_some() {
+        if self.has_mail() || spilled || self.refile.is_some() {
             return Duration::ZERO;
         }
         let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);
@@ -226,16 +228,26 @@ impl Ledger {
         next.map_or(Duration::from_secs(60), |at| at.since(self.now).max(Duration::from_millis(1)))
     }
 
-    async fn take_mail(&mut self) -> Result<(), StoreError> {
+    /// Whether there is something in the inbox, and room to wait for the records it may be about.
+    fn has_mail(&self) -> bool {
         let room = Side::BOTH.into_iter().all(|s| self.desks[s].lookups.len() < MAX_LOOKUPS);
-        if !self.has_mail || !room {
+        room && self.mail_from < self.inbox.settled()
+    }
+
+    async fn take_mail(&mut self) -> Result<(), StoreError> {
+        if !self.has_mail() {
             return Ok(());
         }
+        let settled = self.inbox.settled();
         let mail = self.journal.inbox(self.mail_from, MAIL).await?;
-        self.has_mail = mail.len() == MAIL;
-        for (number, arrival) in mail {
+        let more = mail.len() == MAIL;
+        for (number, arrival) in mail.into_iter().take_while(|(number, _)| *number < settled) {
             self.mail_from = number + 1;
             self.hear(number, arrival.side, arrival.news).await?;
+        }
+        if !more {
+            // Numbers without a row were never acknowledged.
+            self.mail_from = settled;
         }
         Ok(())
     }

@@ -133,6 +133,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Where everything is kept, for a store that shares the commits of concurrent writers by itself.
+    pub fn ungrouped_store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
     /// The clock. Default: the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -164,6 +170,7 @@ impl EngineBuilder {
             left: system(left, self.settings.call_timeout),
             right: system(right, self.settings.call_timeout),
         });
+        let inbox = Inbox::open(journal.clone()).await?;
         let (sender, receiver) = mpsc::channel(1024);
         let (status, _) = watch::channel(Status::default());
         let patient = Patient::new(store, status.clone());
@@ -175,11 +182,11 @@ impl EngineBuilder {
             clock: Arc::clone(&self.clock),
             settings: self.settings.clone(),
             namespace: self.namespace,
+            inbox: Arc::clone(&inbox),
             messages: receiver,
             status: status.clone(),
         })
         .await?;
-        let inbox = Inbox::open(journal.clone()).await?;
         Ok(Engine {
             shared: Arc::new(Shared {
                 systems,
@@ -210,7 +217,7 @@ pub struct Engine {
 
 struct Shared {
     systems: Arc<PerSide<System>>,
-    inbox: Inbox,
+    inbox: Arc<Inbox>,
     journal: Journal,
     clock: Arc<dyn Clock>,
     sender: mpsc::Sender<Message>,
@@ -258,6 +265,7 @@ impl Engine {
                 tokio::time::sleep(self.shared.drain).await;
             };
             tokio::select! {
+                biased;
                 () = dispatchers => {}
                 () = until => {}
             }
@@ -265,7 +273,9 @@ impl Engine {
             let _ = self.shared.sender.send(Message::Stop).await;
             std::future::pending::<()>().await;
         };
+        // In a fixed order, so that a simulation can be repeated.
         tokio::select! {
+            biased;
             result = ledger.run() => result.map_err(EngineError::Store),
             () = drained => Ok(()),
         }

@@ -7,7 +7,9 @@ use super::ledger::Ledger;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
 use crate::decide::{Effect, Outcome, Source, not_found, observe, settle};
 use crate::journal::IndexKey;
-use crate::model::{Class, Field, News, PairId, Record, RecordId, Setback, Side, Timestamp};
+use crate::model::{
+    Class, Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp,
+};
 use crate::store::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -152,10 +154,17 @@ impl Ledger {
             self.absorb(&other, &id).await?;
             return self.file(&other).await;
         }
-        let heard = match self.pair(&id).await? {
-            Some(pair) => pair.present(side).map_or(0, |p| p.heard),
-            None => return Ok(()),
-        };
+        let policy = self.policy.clone();
+        let Some(pair) = self.pair(&id).await? else { return Ok(()) };
+        if is_ours(pair, side, &record)
+            && pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create)
+        {
+            // Our creation did arrive. What the record shows by now that we did not send was typed over it since.
+            let at = record.created_at.unwrap_or(at);
+            let done = Outcome::Done { id: record.id.clone(), shown: Fields::new(), at };
+            settle(pair, &policy, side, done);
+        }
+        let heard = pair.present(side).map_or(0, |p| p.heard);
         let others: Vec<_> = answer.records.iter().filter(|r| r.id != record.id).cloned().collect();
         self.reread(side, &id, (&record.id, &record), (heard, at)).await?;
         for other in others {
@@ -372,4 +381,10 @@ impl Ledger {
         self.listed(side, answer.next);
         Ok(())
     }
+}
+
+/// Whether we made this record for the pair: only we leave such traces.
+fn is_ours(pair: &Pair, side: Side, record: &Record) -> bool {
+    let names_twin = record.twin.is_some() && record.twin.as_ref() == pair.record_id(side.other());
+    record.mark.as_ref() == Some(&pair.id) || names_twin
 }

@@ -6,7 +6,8 @@ use super::dispatch::{Job, Report, Row, Target};
 use super::lanes::{Kind, Lane, Subject};
 use super::ledger::{Desk, Ledger};
 use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
-use crate::decide::{Op, agree, intend, plan};
+use crate::decide::{Op, agree, intend, plan, restate};
+use crate::mapping::Mapping;
 use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
 use crate::store::StoreError;
 
@@ -225,8 +226,10 @@ impl Ledger {
             let policy = self.policy.clone();
             let now = self.now;
             let native = native_of(&body);
+            let beside = fields_beside(&self.systems[side].mapping, &op);
             let Some(pair) = self.pair(&id).await? else { continue };
             let Some(name) = intend(pair, &policy, &op, native, now) else { continue };
+            restate(pair, &policy, side, beside);
             pair.due.get_or_insert(Due { side, class: Class::Edit, since: now });
             self.busy.insert(id.clone());
             rows.push(Row { pair: id, write: Write { op: name, body } });
@@ -364,6 +367,13 @@ fn record_of(op: &Op) -> Option<&RecordId> {
         Op::Update { id, .. } => Some(id),
         _ => None,
     }
+}
+
+/// The fields that an update sets besides those it is for, because they share a property with them.
+fn fields_beside(mapping: &Mapping, op: &Op) -> Vec<Field> {
+    let Op::Update { fields, .. } = op else { return Vec::new() };
+    let touched = mapping.lenses().filter(|l| l.fields().iter().any(|f| fields.contains_key(f)));
+    touched.flat_map(|l| l.fields()).filter(|f| !fields.contains_key(f)).cloned().collect()
 }
 
 fn native_of(body: &WriteBody) -> Properties {

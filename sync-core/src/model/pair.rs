@@ -135,8 +135,12 @@ pub struct Agreed {
     pub at: Timestamp,
     /// For each side, the last edit that had been taken into account: edits up to it are settled.
     pub heard: PerSide<Moment>,
-    /// For each side, whether it was seen to hold the value: only then can an edit there have been made in view of it.
-    pub held: PerSide<bool>,
+    /// For each side, since when, by its clock, it was seen to hold the value: only an edit that was made there since then
+    /// can have been made in view of it.
+    pub held: PerSide<Option<Timestamp>>,
+    /// For each side, whether a write of ours set the value there once more, beside what it was for.
+    #[serde(default)]
+    pub restated: PerSide<bool>,
 }
 
 /// Stands for one edit of a field on one side: its time, and a fingerprint of its value, because clocks are coarse and two
@@ -170,6 +174,9 @@ pub struct Sent {
     pub kind: SentKind,
     /// What was decided, field by field; becomes the base once the side is seen to hold it.
     pub fields: BTreeMap<Field, Agreed>,
+    /// What it also sets, because several fields share a property: what the side was believed to hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restated: Fields,
     /// The exact body, for a repeat under the same operation.
     pub body: Properties,
     /// When it was first sent, by the engine's clock.
@@ -200,6 +207,10 @@ pub struct Refusal {
     pub value: Option<Value>,
     /// Why not.
     pub reason: String,
+    /// The values that were blamed together with it. When one of them changes, this one deserves another try: two
+    /// fields may share a property of the system.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: Fields,
 }
 
 /// A happening to be told.

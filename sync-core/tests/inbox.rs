@@ -1,0 +1,104 @@
+//! Is every acknowledged delivery taken in, although concurrent deliveries reach the disk in any order?
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sync_core::connector::{
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write,
+};
+use sync_core::mapping::Mapping;
+use sync_core::model::{Entity, News, Side, Timestamp};
+use sync_core::store::{Batch, Change, Rows, Store, StoreError, Table};
+use sync_core::stores::MemoryStore;
+use sync_core::{Engine, Settings};
+use tokio::sync::Semaphore;
+
+/// A system about which nothing is to be known; its webhooks are news as JSON.
+struct Mute(Description);
+
+#[async_trait]
+impl Connector for Mute {
+    fn describe(&self) -> &Description {
+        &self.0
+    }
+
+    fn decode(&self, delivery: &Delivery, _: Timestamp) -> Result<Vec<News>, Rejection> {
+        serde_json::from_slice(delivery.body()).map_err(|_| Rejection::Unsigned)
+    }
+
+    async fn read(&self, _: &Query) -> Result<Answer, Error> {
+        Ok(Answer::default())
+    }
+
+    async fn write(&self, _: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// Holds back the commit of arrival number 0 until told; everything else passes at once.
+#[derive(Clone)]
+struct HoldsBackTheFirst {
+    store: MemoryStore,
+    go: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Store for HoldsBackTheFirst {
+    async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.store.get(table, key).await
+    }
+
+    async fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Rows, StoreError> {
+        self.store.scan(table, from, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let first = 0_u64.to_be_bytes();
+        let held = |c: &Change| matches!(c, Change::Put(Table::Inbox, key, _) if key[..] == first);
+        if batch.changes.iter().any(held) {
+            let _told = self.go.acquire().await.unwrap();
+            return self.store.commit(batch).await;
+        }
+        self.store.commit(batch).await
+    }
+}
+
+fn ignored() -> Delivery {
+    let news = [News::Ignored { reason: "test".into() }];
+    Delivery::new(serde_json::to_vec(&news).unwrap().into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_a_delivery_taken_in_that_reaches_the_disk_after_its_successor() {
+    let store = HoldsBackTheFirst { store: MemoryStore::new(), go: Arc::new(Semaphore::new(0)) };
+    let engine = Engine::builder(Entity::new("thing"))
+        .left(Mute(Description::default()), Mapping::new())
+        .right(Mute(Description::default()), Mapping::new())
+        .settings(Settings { backfill: false, ..Settings::default() })
+        .ungrouped_store(store.clone())
+        .build()
+        .await
+        .unwrap();
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.run(std::future::pending()).await }
+    });
+    let first = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.accept(Side::Left, &ignored()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(engine.accept(Side::Left, &ignored()).await, Ok(1));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    store.go.add_permits(1);
+    assert_eq!(first.await.unwrap(), Ok(1));
+    let mut status = engine.watch();
+    let both = tokio::time::timeout(Duration::from_secs(600), status.wait_for(|s| s.counts.taken == 2)).await;
+    assert!(both.is_ok(), "the first delivery was acknowledged and passed by");
+    running.abort();
+}
