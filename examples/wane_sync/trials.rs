@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stage::Truth;
+use stage::{Card, Truth};
 use sync_core::model::Timestamp;
 use sync_core::model::entity::{FIRST_NAME, LAST_NAME, PHONE};
 use sync_core::testing::fake::{Actor, Change, Fault, What};
@@ -20,6 +20,7 @@ impl Play {
         // From here on Stripe's clock is four seconds ahead: whoever compares clocks where one edit was made in view of
         // the other, or takes an echo for an edit, loses words now.
         self.world.stripe.with(|s, _| s.config.clock_skew = 4_000);
+        let before = Truth::of(&self.world);
         let mut expected = Vec::new();
         for n in 0..12 {
             let (left, right) = (format!("{n} in HubSpot"), format!("+1555020{n:02}"));
@@ -38,7 +39,18 @@ impl Play {
         };
         self.until("hasty edits", last).await?;
         let latencies = self.in_step(&expected).await?;
-        last(&Truth::of(&self.world))?;
+        let truth = Truth::of(&self.world);
+        last(&truth)?;
+        let answered_back = |changes: &[Change], card: Option<&Card>| {
+            changes
+                .iter()
+                .any(|c| matches!(c.actor, Actor::Api(_)) && card.is_some_and(|card| card.id == c.record))
+        };
+        let back = answered_back(&truth.hubspot[before.hubspot.len()..], truth.contact("h4@example.com"))
+            || answered_back(&truth.stripe[before.stripe.len()..], truth.customer("h2@example.com"));
+        demand(!back, || {
+            "an echo was taken for an edit: the engine wrote back to where the edits came from".to_owned()
+        })?;
         Ok(latencies)
     }
 
