@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Timestamp, Value};
+use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Value};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -98,7 +98,7 @@ impl View<'_> {
     }
 
     /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.
-    /// If it holds the base again, then because we set it once more; news since it first held it was in view all the same.
+    /// If it holds the base again because we set it once more, news since it first held it was in view all the same.
     fn against_base(&self, side: Side, said: Said, base: Option<&Agreed>) -> Winner {
         let Some(base) = base else {
             // The first meeting of two records: what one side merely holds gives way to what the other said, but
@@ -110,11 +110,15 @@ impl View<'_> {
             let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
             return (side, said, content.then_some((side.other(), other)));
         };
-        let since = |since: Timestamp| self.shown[side].by != By::Us || said.at >= since;
-        let in_view = base.held[side].is_some_and(since);
+        let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
         let standing = Said { value: base.value.clone(), at: base.at };
         if in_view || base.from == side {
             return (side, said, None);
+        }
+        if base.restated[side] && base.held[side].is_some_and(|since| said.at >= since) {
+            // Within one tick of the clock nobody can say whether the base was there first, so it is kept as well.
+            let lost = (base.held[side] == Some(said.at)).then_some((base.from, standing));
+            return (side, said, lost);
         }
         let (left, right) = if side == Side::Left { (said, standing) } else { (standing, said) };
         self.between(left, right, false)

@@ -104,6 +104,7 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
     }
     if settles && pair.sent[side].as_ref().is_some_and(|s| s.unsure) {
         // We looked: what arrived has moved the base above, and what did not is planned anew.
+        overtaken(pair, side);
         pair.sent[side] = None;
     }
     effect
@@ -170,6 +171,22 @@ pub fn gone(pair: &mut Pair, side: Side, id: &RecordId, at: Timestamp) -> Effect
 fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
     let doubt = pair.sent[side].is_some() && seen.source == Source::Event;
     Seen::Present(Box::new(Present { id: seen.id.clone(), fields: BTreeMap::new(), doubt, heard: 0 }))
+}
+
+/// Nobody knows whether our words arrived, and now a person's are there of which we had not heard. If ours did arrive
+/// those were typed over them, so they stand; in case they did not, ours are kept in the history.
+fn overtaken(pair: &mut Pair, side: Side) {
+    let Some(sent) = pair.sent[side].clone() else { return };
+    for (field, mut agreed) in sent.fields {
+        let Some(shown) = pair.present(side).and_then(|p| p.fields.get(&field)) else { continue };
+        let unheard = shown.said().is_some_and(|said| agreed.heard[side].is_before(&said));
+        if shown.by == By::Person && !shown.exact && unheard && shown.value != agreed.value {
+            agreed.held[side] = Some(shown.at);
+            let said = Said { value: agreed.value.clone(), at: agreed.at };
+            pair.remember(Lost { field: field.clone(), side: agreed.from, said });
+            pair.base.insert(field, agreed);
+        }
+    }
 }
 
 /// The base moves to what was sent for `field`: the side was seen to hold it.

@@ -88,6 +88,7 @@ impl Ledger {
             class,
             since: now,
             news: Vec::new(),
+            reading: None,
             attempts: 0,
         });
         lookup.class = lookup.class.min(class);
@@ -95,13 +96,18 @@ impl Ledger {
         let ours = matches!(&news, News::Changed { author: Author::Us(_), .. });
         let not_before = ours.then(|| now.plus(Self::spacing(2, 0)));
         lookup.news.push((number, news));
-        desk.file_lookup(id, not_before);
+        if lookup.reading.is_none() {
+            desk.file_lookup(id, not_before);
+        }
     }
 
-    /// Whether a record must still be read. While it waited, an answer of ours may have told whose it is; then its news is
+    /// Whether a record must still be read, which it then is. While it waited, an answer of ours may have told whose it is; then its news is
     /// taken in without a call.
     pub(super) async fn still_unknown(&mut self, side: Side, id: &RecordId) -> Result<bool, StoreError> {
         if self.draft.find(&IndexKey::record(side, id)).await?.is_none() {
+            if let Some(lookup) = self.desks[side].lookups.get_mut(id) {
+                lookup.reading = Some(lookup.news.len());
+            }
             return Ok(true);
         }
         if let Some(lookup) = self.desks[side].lookups.remove(id) {

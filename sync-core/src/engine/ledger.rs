@@ -66,6 +66,8 @@ pub(super) struct Lookup {
     pub(super) class: Class,
     pub(super) since: Timestamp,
     pub(super) news: Vec<(u64, News)>,
+    /// While it is being read: how many pieces of news were here when the read was asked for.
+    pub(super) reading: Option<usize>,
     pub(super) attempts: u32,
 }
 
@@ -102,8 +104,6 @@ pub(super) struct Ledger {
     pub(super) now: Timestamp,
     /// Where the next arrival is.
     pub(super) mail_from: u64,
-    /// After the listing: pairs up to here have been planned for.
-    pub(super) refile: Option<Option<PairId>>,
     inbox: Arc<Inbox>,
     messages: mpsc::Receiver<Message>,
     status: watch::Sender<Status>,
@@ -128,6 +128,7 @@ impl Ledger {
                 true => Backfill::Pending,
                 false => Backfill::Complete,
             }),
+            planning: None,
         });
         let policy = Policy {
             entity,
@@ -149,7 +150,6 @@ impl Ledger {
             desks: PerSide::default(),
             busy: HashSet::new(),
             mail_from: 0,
-            refile: None,
             inbox,
             messages,
             status,
@@ -220,7 +220,7 @@ impl Ledger {
     /// How long nothing needs to be done unless a message comes.
     fn wait(&self) -> Duration {
         let spilled = Side::BOTH.into_iter().any(|s| self.can_fill(s));
-        if self.has_mail() || spilled || self.refile.is_some() {
+        if self.has_mail() || spilled || self.meta.planning.is_some() {
             return Duration::ZERO;
         }
         let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);

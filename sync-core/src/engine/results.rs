@@ -66,7 +66,6 @@ impl Ledger {
         if let Some(pair) = self.pair(&id).await? {
             let changed = observe(pair, &policy, side, &observation) == Effect::Changed;
             pair.unsettled.changed |= changed;
-            pair.setback = None;
         }
         for name in std::iter::once(&record.id).chain(&record.aliases) {
             self.draft.put_index_once(&IndexKey::record(side, name), &id).await?;
@@ -92,8 +91,11 @@ impl Ledger {
                 owner = Some(pair);
             }
         }
-        for (number, news) in lookup.news {
+        let explained = lookup.reading.unwrap_or(lookup.news.len());
+        for (place, (number, news)) in lookup.news.into_iter().enumerate() {
             match (&news, &owner) {
+                // It may tell of what came after the read.
+                _ if place >= explained => self.hear(number, side, news).await?,
                 (News::Changed { .. }, owner) => {
                     self.draft.delete_arrival(number);
                     self.meta.counts.taken += 1;
@@ -120,6 +122,7 @@ impl Ledger {
                     let now = self.now;
                     let desk = &mut self.desks[side];
                     let Some(lookup) = desk.lookups.get_mut(&target.id) else { continue };
+                    lookup.reading = None;
                     lookup.attempts += 1;
                     let until = now.plus(Self::spacing(lookup.attempts, 0));
                     desk.file_lookup(target.id, Some(until));
@@ -286,7 +289,11 @@ impl Ledger {
             Err(Error::Refused { reason, properties }) => {
                 self.refused(side, &row, reason, &properties).await?
             }
-            Err(Error::Ambiguous { .. }) => self.outcome(side, &id, Outcome::Unsure).await?,
+            Err(Error::Ambiguous { .. }) => {
+                self.outcome(side, &id, Outcome::Unsure).await?;
+                // One record that always fails this way must not take the side's time from all others.
+                self.set_back(&id).await?;
+            }
             Err(Error::Missing) => {
                 self.outcome(side, &id, Outcome::NotDone).await?;
                 self.set_back(&id).await?;

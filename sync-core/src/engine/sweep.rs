@@ -7,7 +7,7 @@
 use super::dispatch::Job;
 use super::ledger::Ledger;
 use crate::connector::Cursor;
-use crate::journal::Backfill;
+use crate::journal::{Backfill, Planning};
 use crate::model::Side;
 use crate::store::StoreError;
 
@@ -48,18 +48,18 @@ impl Ledger {
         if self.is_listed() && !self.policy.index_complete {
             tracing::info!("both sides are listed in full: creations need no search from now on");
             self.policy.index_complete = true;
-            self.refile = Some(None);
+            self.meta.planning = Some(Planning::default());
         }
     }
 
     /// After both sides were listed: plans for all pairs, some each turn.
     pub(super) async fn refile_some(&mut self) -> Result<(), StoreError> {
-        let Some(after) = self.refile.take() else { return Ok(()) };
+        let Some(Planning { after }) = self.meta.planning.take() else { return Ok(()) };
         let pairs = self.journal.pairs_after(after.as_ref(), CHUNK).await?;
         for pair in &pairs {
             self.file(&pair.id).await?;
         }
-        self.refile = pairs.last().map(|p| Some(p.id.clone()));
+        self.meta.planning = pairs.last().map(|p| Planning { after: Some(p.id.clone()) });
         Ok(())
     }
 }

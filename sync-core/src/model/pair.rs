@@ -352,11 +352,11 @@ impl Shown {
     /// What a decision takes into account when it looks at this: the last edit, or what was found without one.
     #[must_use]
     pub fn known(&self) -> Option<Moment> {
-        let said = match self.by {
-            By::Us => self.covered.clone(),
-            By::Person | By::Nobody => Some(Said { value: self.value.clone(), at: self.at }),
-        };
-        said.map(|said| said.moment())
+        match self.by {
+            // An edit of the same instant may still come after what was found, whatever it says.
+            By::Nobody => Some(Moment { at: self.at, print: Moment::NO_EDIT }),
+            By::Us | By::Person => self.said().map(|said| said.moment()),
+        }
     }
 }
 
@@ -372,6 +372,9 @@ impl Said {
 }
 
 impl Moment {
+    /// The fingerprint that no edit has.
+    const NO_EDIT: u32 = 0;
+
     /// Whether an edit came after the one this stands for, as far as time can tell; another value of the same instant
     /// counts as later.
     #[must_use]
