@@ -30,26 +30,33 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Starts it and waits until it takes webhooks.
+    /// Starts it. It takes webhooks once it is [ready](Self::ready).
     ///
     /// # Errors
-    /// When it does not.
-    pub async fn start(how: How, config: &Path, port_file: &Path, log: &Path) -> Result<Self, StageError> {
+    /// When there is no program or no configuration to start.
+    pub fn launch(how: How, config: &Path, port_file: &Path, log: &Path) -> Result<Self, StageError> {
         match std::fs::remove_file(port_file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let mut engine = match how {
-            How::Process => Self::process(config, log)?,
-            How::Task => Self::task(config)?,
-        };
+        match how {
+            How::Process => Self::process(config, log),
+            How::Task => Self::task(config),
+        }
+    }
+
+    /// Waits until it takes webhooks.
+    ///
+    /// # Errors
+    /// When it has ended instead.
+    pub async fn ready(&mut self, port_file: &Path, log: &Path) -> Result<(), StageError> {
         while !port_file.exists() {
-            if engine.has_ended() {
+            if self.has_ended() {
                 return Err(StageError::Engine(format!("it ended at once; see {}", log.display())));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(engine)
+        Ok(())
     }
 
     fn process(config: &Path, log: &Path) -> Result<Self, StageError> {
@@ -99,15 +106,31 @@ impl Engine {
         }
     }
 
+    /// Sends its process a signal, by its name without `SIG`.
+    ///
+    /// # Errors
+    /// When it has no process, or the signal cannot be sent.
+    pub async fn signal(&self, name: &str) -> Result<(), StageError> {
+        let id = match self {
+            Self::Process(child) => child.id(),
+            Self::Task(..) => None,
+        };
+        let id = id.ok_or_else(|| StageError::Engine("it has no process".to_owned()))?;
+        // The shell's own `kill`: a minimal machine has no other.
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await?;
+        status.success().then_some(()).ok_or_else(|| StageError::Engine(format!("kill ended with {status}")))
+    }
+
     /// Asks it to finish what it is doing, and waits.
     ///
     /// # Errors
     /// When it does not end in an orderly way.
     pub async fn stop(self) -> Result<(), StageError> {
+        if matches!(self, Self::Process(_)) {
+            self.signal("TERM").await?;
+        }
         match self {
             Self::Process(mut child) => {
-                let id = child.id().ok_or_else(|| StageError::Engine("it had ended already".to_owned()))?;
-                Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
                 let status = child.wait().await?;
                 status
                     .success()

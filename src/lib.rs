@@ -4,10 +4,13 @@
 //! emulators' own records ([`Truth`]), never from what the engine says of itself.
 
 mod engine;
+mod post;
+pub mod sim;
 mod truth;
 mod world;
 
 pub use engine::{Engine, How};
+pub use post::Posted;
 pub use truth::{Card, Truth};
 pub use world::{StageError, World, WorldConfig};
 

@@ -172,7 +172,8 @@ fn differences(a: &Card, b: &Card) -> Vec<&'static str> {
     let fields = [(EMAIL, "email"), (FIRST_NAME, "first name"), (LAST_NAME, "last name"), (PHONE, "phone")];
     let value = |card: &Card, field| card.fields.get(field).cloned().flatten();
     let differs = |field| !person.same(field, value(a, field).as_ref(), value(b, field).as_ref());
-    let mut found: Vec<_> = fields.iter().filter(|(field, _)| differs(field)).map(|(_, name)| *name).collect();
+    let mut found: Vec<_> =
+        fields.iter().filter(|(field, _)| differs(field)).map(|(_, name)| *name).collect();
     if a.full_name != b.full_name {
         found.push("name");
     }

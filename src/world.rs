@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use connector_hubspot::fake::{FakeConfig as HubSpotConfig, FakeHubSpot};
@@ -12,8 +13,10 @@ use sync_core::http::{ReqwestTransport, Transport};
 use sync_core::testing::fake::FakeServer;
 use tempfile::TempDir;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::engine::{Engine, How};
+use crate::post::{PostOffice, Posted};
 
 /// The custom event that purchases become on this stage.
 const PURCHASE_EVENT: &str = "pe48807704_purchase";
@@ -73,6 +76,7 @@ pub struct World {
     engine: Option<Engine>,
     admin: SocketAddr,
     transport: Arc<dyn Transport>,
+    posted: watch::Receiver<Posted>,
 }
 
 impl World {
@@ -88,11 +92,11 @@ impl World {
         hubspot.webhooks.url = Some(format!("http://{listen}/webhooks/hubspot"));
         stripe.webhooks.url = Some(format!("http://{listen}/webhooks/stripe"));
         let clock = Arc::new(SystemClock);
-        let hubspot =
-            FakeServer::start(FakeHubSpot::new(hubspot), clock.clone(), Arc::clone(&transport)).await?;
-        let stripe = FakeServer::start(FakeStripe::new(stripe), clock, Arc::clone(&transport)).await?;
+        let (office, posted) = PostOffice::new(Arc::clone(&transport));
+        let hubspot = FakeServer::start(FakeHubSpot::new(hubspot), clock.clone(), office.clone()).await?;
+        let stripe = FakeServer::start(FakeStripe::new(stripe), clock, office).await?;
         let dir = tempfile::tempdir()?;
-        let world = Self { hubspot, stripe, how: config.how, dir, engine: None, admin, transport };
+        let world = Self { hubspot, stripe, how: config.how, dir, engine: None, admin, transport, posted };
         world.write_config(&config, listen)?;
         Ok(world)
     }
@@ -139,11 +143,40 @@ impl World {
     /// # Errors
     /// [`StageError`]
     pub async fn start_engine(&mut self) -> Result<(), StageError> {
+        self.launch_engine()?;
+        let (ports, log) = (self.dir.path().join("ports.json"), self.log());
+        match &mut self.engine {
+            Some(engine) => engine.ready(&ports, &log).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the engine and does not wait.
+    ///
+    /// # Errors
+    /// [`StageError`]
+    pub fn launch_engine(&mut self) -> Result<(), StageError> {
         let path = |name: &str| self.dir.path().join(name);
-        let engine =
-            Engine::start(self.how, &path("wane-sync.toml"), &path("ports.json"), &self.log()).await?;
+        let engine = Engine::launch(self.how, &path("wane-sync.toml"), &path("ports.json"), &self.log())?;
         self.engine = Some(engine);
         Ok(())
+    }
+
+    /// Sends the engine's process a signal, by its name without `SIG`.
+    ///
+    /// # Errors
+    /// [`StageError`]
+    pub async fn signal_engine(&self, name: &str) -> Result<(), StageError> {
+        match &self.engine {
+            Some(engine) => engine.signal(name).await,
+            None => Err(StageError::Engine("it does not run".to_owned())),
+        }
+    }
+
+    /// What the systems have posted to the engine so far; changes with each answer.
+    #[must_use]
+    pub fn posted(&self) -> watch::Receiver<Posted> {
+        self.posted.clone()
     }
 
     /// Ends the engine at once, as a crash would.
@@ -190,7 +223,20 @@ impl World {
     }
 }
 
-/// A port that is free now. Somebody else may take it before we do; then the start fails and says so.
+/// A port that is free now, and below those that the system hands out by itself: so no connection and no emulator takes it
+/// before the engine does.
 fn free_port() -> std::io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    const RANGE: std::ops::Range<u32> = 20_000..32_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let mut refused = None;
+    for _ in RANGE {
+        // Stages of other processes begin elsewhere.
+        let n = std::process::id().wrapping_mul(31).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = RANGE.start + n % (RANGE.end - RANGE.start);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap_or_default())) {
+            Ok(listener) => return listener.local_addr(),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
 }

@@ -1,0 +1,132 @@
+//! The last words of a person, from the emulators' own records.
+//!
+//! Replays every accepted change of the two records of one person in canonical words, and keeps for each edit which
+//! other edits its author could see: all whose values that side had ever shown. An edit that somebody could see and
+//! overwrote is *overwritten*; the others *stand*, and one of them must be the final value (P5).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sync_core::mapping::Mapping;
+use sync_core::model::{Entity, Field, Fields, Properties, Side, Timestamp, Value};
+use sync_core::testing::fake::{Actor, Change};
+
+/// An edit by a person.
+#[derive(Debug)]
+pub(super) struct Typed {
+    pub(super) field: Field,
+    pub(super) value: Option<Value>,
+    /// Edits its author could see.
+    saw: BTreeSet<usize>,
+    /// Another edit of the field was made in the same second at Stripe, whose clock has no finer step.
+    pub(super) crowded: bool,
+}
+
+/// All edits of one person.
+pub(super) struct History {
+    pub(super) typed: Vec<Typed>,
+    entity: Entity,
+    shown: BTreeMap<(Side, Field), Vec<Entry>>,
+}
+
+struct Entry {
+    tick: i64,
+    person: bool,
+    origin: Option<usize>,
+}
+
+/// One record and its changes.
+pub(super) struct Source<'a> {
+    pub(super) side: Side,
+    pub(super) record: &'a str,
+    pub(super) changes: &'a [Change],
+    pub(super) mapping: Mapping,
+    pub(super) skew_ms: i64,
+}
+
+impl History {
+    /// Replays the changes of all sources in the order in which they happened.
+    pub(super) fn replay(sources: &[Source<'_>]) -> Self {
+        let mut history = Self { typed: Vec::new(), entity: Entity::person(), shown: BTreeMap::new() };
+        let mut all: Vec<(Timestamp, usize, &Change)> = Vec::new();
+        for (index, source) in sources.iter().enumerate() {
+            all.extend(source.changes.iter().filter(|c| c.record == source.record).map(|c| (c.at, index, c)));
+        }
+        all.sort_by_key(|(at, ..)| *at);
+        let empty = |s: &Source<'_>| s.mapping.properties().map(|p| (p.to_owned(), None)).collect();
+        let mut native: Vec<Properties> = sources.iter().map(empty).collect();
+        for (at, index, change) in all {
+            let source = &sources[index];
+            let before = source.mapping.get(&native[index]);
+            for (name, value) in &change.properties {
+                native[index].insert(name.clone(), value.clone().and_then(Value::new));
+            }
+            let after = source.mapping.get(&native[index]);
+            history.changed(source, (at, &change.actor), &before, &after);
+        }
+        history
+    }
+
+    /// Edits of a field that nobody overwrote in full view.
+    pub(super) fn standing(&self, field: &Field) -> Vec<&Typed> {
+        let seen: BTreeSet<usize> =
+            self.typed.iter().filter(|t| t.field == *field).flat_map(|t| t.saw.iter().copied()).collect();
+        let stands = |(index, typed): &(usize, &Typed)| typed.field == *field && !seen.contains(index);
+        self.typed.iter().enumerate().filter(stands).map(|(_, typed)| typed).collect()
+    }
+
+    /// Standing edits that are no mere repetition of what somebody overwrote: the same words may be entered on both
+    /// sides at once.
+    pub(super) fn lost(&self, field: &Field, last_word: &Option<Value>) -> Vec<&Typed> {
+        let same = |a: &Option<Value>, b: &Option<Value>| self.entity.same(field, a.as_ref(), b.as_ref());
+        let twice = |typed: &Typed| {
+            self.typed.iter().filter(|t| t.field == *field && same(&t.value, &typed.value)).count() > 1
+        };
+        let standing = self.standing(field).into_iter();
+        standing
+            .filter(|t| !t.crowded && t.value.is_some() && !same(&t.value, last_word) && !twice(t))
+            .collect()
+    }
+
+    fn changed(&mut self, source: &Source<'_>, by: (Timestamp, &Actor), before: &Fields, after: &Fields) {
+        let (at, actor) = by;
+        let person = !matches!(actor, Actor::Api(_));
+        let step = if source.side == Side::Right { 1_000 } else { 1 };
+        let tick = (at.as_millis() + source.skew_ms).div_euclid(step);
+        for (field, value) in after {
+            if before.get(field) == Some(value) {
+                continue;
+            }
+            let origin = if person {
+                Some(self.type_in(source.side, field, value.clone(), (tick, step > 1)))
+            } else {
+                self.origin(field, value.as_ref())
+            };
+            self.shown.entry((source.side, field.clone())).or_default().push(Entry { tick, person, origin });
+        }
+    }
+
+    /// Within one tick of its clock a system cannot say what came first, so nobody can be held to it.
+    fn type_in(
+        &mut self,
+        side: Side,
+        field: &Field,
+        value: Option<Value>,
+        (tick, coarse): (i64, bool),
+    ) -> usize {
+        let entries = self.shown.get(&(side, field.clone())).map(Vec::as_slice).unwrap_or_default();
+        let same_tick = |e: &&Entry| coarse && e.person && e.tick == tick;
+        let crowd: Vec<usize> = entries.iter().filter(same_tick).filter_map(|e| e.origin).collect();
+        let saw = entries.iter().filter(|e| !same_tick(e)).filter_map(|e| e.origin).collect();
+        for other in &crowd {
+            self.typed[*other].crowded = true;
+        }
+        self.typed.push(Typed { field: field.clone(), value, saw, crowded: !crowd.is_empty() });
+        self.typed.len() - 1
+    }
+
+    /// The latest edit that gave this value.
+    fn origin(&self, field: &Field, value: Option<&Value>) -> Option<usize> {
+        let same = |t: &Typed| t.field == *field && self.entity.same(field, t.value.as_ref(), value);
+        self.typed.iter().rposition(same)
+    }
+}

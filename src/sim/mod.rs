@@ -1,0 +1,37 @@
+//! The whole engine, both connectors and both emulated systems in virtual time, in one thread, decided by one seed.
+//!
+//! [`Scenario::generate`] makes a scenario of a seed; [`play`] plays it and judges from the emulators' own records
+//! whether the engine kept its promises; [`shrink`] makes a failing one small. Phases: *chaos* (the steps), *heal* (all
+//! faults end; every webhook arrives), *converge* (until nothing is left to do, at most ten minutes), a *quiet minute*
+//! without a write, the verdict, and a *replay* of every delivery, which must change nothing.
+//!
+//! | module | what |
+//! |---|---|
+//! | `scenario`, `generate`, `shrink` | what happens, as data |
+//! | `people` | steps, as they are done |
+//! | `world`, `wire`, `mail`, `store` | where they are done: engine, network, webhooks, storage, and their faults |
+//! | `play`, `judge`, `history` | phases and verdict |
+//! | `chance`, `trace` | repeatability |
+//!
+//! # What it does not do
+//! Webhooks are never lost for good, because nothing repairs that yet. Deleted and merged people are judged only by
+//! what can be seen from outside: one twin, purchases told at most once, counts, budget, quiet.
+
+mod chance;
+mod emulators;
+mod generate;
+mod history;
+mod judge;
+mod mail;
+mod people;
+mod play;
+mod scenario;
+mod shrink;
+mod store;
+mod trace;
+mod wire;
+mod world;
+
+pub use play::{Outcome, play};
+pub use scenario::{HUBSPOT, How, Kind, STRIPE, Scenario, Setup, Step, Target, Timed, Trouble, What};
+pub use shrink::shrink;

@@ -1,0 +1,123 @@
+//! The network between the engine and one system.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use sync_core::clock::{Clock, TokioClock};
+use sync_core::http::{Request, Response, Transport, TransportError};
+use sync_core::model::Timestamp;
+use sync_core::testing::fake::{Actor, FakeSystem, OracleLog, What};
+use tokio::sync::{Notify, oneshot};
+
+use super::chance::millis;
+use super::trace::Trace;
+
+/// What the simulator needs to know of an emulated system.
+pub(super) trait Emulator: FakeSystem {
+    /// Its name.
+    const NAME: &'static str;
+    /// What really happened.
+    fn oracle(&self) -> &OracleLog;
+    /// The records a request wants to change, if it wants to change any.
+    fn updated(request: &Request) -> Vec<String>;
+}
+
+/// An emulated system, and the way to it.
+pub(super) struct Wire<F> {
+    system: Mutex<F>,
+    pub(super) clock: TokioClock,
+    /// Something may be due.
+    pub(super) changed: Notify,
+    trace: Arc<Trace>,
+    seed: u64,
+    longest_ms: u64,
+    calls: AtomicU64,
+    /// Writes that changed nothing although only we had written what they found (P7).
+    idle: Mutex<Vec<String>>,
+}
+
+impl<F: Emulator> Wire<F> {
+    pub(super) fn new(
+        system: F,
+        clock: TokioClock,
+        trace: Arc<Trace>,
+        (seed, longest_ms): (u64, u64),
+    ) -> Self {
+        let (changed, calls, idle) = (Notify::new(), AtomicU64::new(0), Mutex::default());
+        Self { system: Mutex::new(system), clock, changed, trace, seed, longest_ms, calls, idle }
+    }
+
+    /// Looks at the system or acts on it.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut F, Timestamp) -> R) -> R {
+        let result = act(&mut lock(&self.system), self.clock.now());
+        self.changed.notify_one();
+        result
+    }
+
+    /// Half the network's time, different for each call and each way.
+    pub(super) fn delay(&self, purpose: &str, number: u64) -> std::time::Duration {
+        millis(self.seed, &format!("{} {purpose}", F::NAME), number, self.longest_ms)
+    }
+
+    /// Updates that found their values in place already, where nobody else could have put them.
+    pub(super) fn idle_writes(&self) -> Vec<String> {
+        lock(&self.idle).clone()
+    }
+
+    fn arrive(&self, request: &Request) -> sync_core::testing::fake::Reply {
+        let wanted = F::updated(request);
+        self.with(|system, now| {
+            let before = system.oracle().changes().len();
+            let reply = system.handle(now, request);
+            let status = reply.response.as_ref().map(|r| r.status().as_u16());
+            let applied = status.is_some_and(|s| s < 300);
+            for record in wanted.iter().filter(|_| applied) {
+                self.check_idle(system, before, record);
+            }
+            let answer = status.map_or("nothing".to_owned(), |s| s.to_string());
+            let body = String::from_utf8_lossy(request.body());
+            let (method, uri) = (request.method(), request.uri());
+            self.trace.note(format!("{:7} {method} {uri} {body} -> {answer}", F::NAME));
+            reply
+        })
+    }
+
+    fn check_idle(&self, system: &F, before: usize, record: &str) {
+        let changes = system.oracle().changes();
+        if changes[before..].iter().any(|c| c.record == record) {
+            return;
+        }
+        let last = changes.iter().rev().find(|c| c.record == record && c.what != What::Happened);
+        if last.is_some_and(|c| matches!(c.actor, Actor::Api(_))) {
+            self.trace.note(format!("{:7} !! this write changed nothing", F::NAME));
+            lock(&self.idle).push(format!("{} {record}", F::NAME));
+        }
+    }
+}
+
+/// The engine's end of a [`Wire`].
+pub(super) struct Line<F>(pub(super) Arc<Wire<F>>);
+
+#[async_trait]
+impl<F: Emulator> Transport for Line<F> {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let number = self.0.calls.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        let wire = Arc::clone(&self.0);
+        // What has left arrives, whatever becomes of the caller.
+        tokio::spawn(async move {
+            tokio::time::sleep(wire.delay("there", number)).await;
+            let reply = wire.arrive(&request);
+            tokio::time::sleep(reply.delay + wire.delay("back", number)).await;
+            // A caller that gave up does not mind.
+            let _ = answer.send(reply.response);
+        });
+        let lost = || TransportError::NoAnswer("connection closed".to_owned());
+        answered.await.ok().flatten().ok_or_else(lost)
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
