@@ -59,7 +59,9 @@ fn decode(c: &mut Criterion) {
     let signature = sign(&[SECRET.to_owned()], NOW, body.as_bytes());
     delivery.headers_mut().insert("stripe-signature", signature.parse().unwrap());
     assert_eq!(stripe.decode(&delivery, NOW).unwrap().len(), 1);
-    c.bench_function("verify and decode a Stripe event", |b| b.iter(|| stripe.decode(black_box(&delivery), NOW)));
+    c.bench_function("verify and decode a Stripe event", |b| {
+        b.iter(|| stripe.decode(black_box(&delivery), NOW))
+    });
 }
 
 fn fields(last: &str) -> Fields {

@@ -139,7 +139,9 @@ impl HubSpot {
             _ if lacks_scopes(&response) => {
                 Ok(Provisioned::Without { reason: "the token may not create contact properties" })
             }
-            status if is_final(status) => Ok(Provisioned::Without { reason: "the twin property cannot be created" }),
+            status if is_final(status) => {
+                Ok(Provisioned::Without { reason: "the twin property cannot be created" })
+            }
             _ => Err(failure::failed(Asked::Read, &response)),
         }
     }

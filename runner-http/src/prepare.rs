@@ -20,8 +20,7 @@ use crate::gate::Latch;
 /// Longest wait for a window to pass.
 const LONGEST_QUIET: Duration = Duration::from_secs(10);
 /// Spacing of attempts while HubSpot does not answer.
-const SPACING: Schedule =
-    Schedule { base: Duration::from_secs(1), max: Duration::from_secs(2), factor: 2.0 };
+const SPACING: Schedule = Schedule { base: Duration::from_secs(1), max: Duration::from_secs(2), factor: 2.0 };
 
 /// Opens Stripe's gate when it is time.
 pub(crate) async fn stripe(quiet: Duration, latch: Latch) {

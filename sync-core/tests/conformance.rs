@@ -11,6 +11,8 @@ use bytes::Bytes;
 use sync_core::store::{Batch, Change, Rows, Store, StoreError, Table};
 #[cfg(feature = "redb")]
 use sync_core::stores::RedbStore;
+#[cfg(feature = "sled")]
+use sync_core::stores::SledStore;
 use sync_core::stores::{GroupCommit, MemoryStore};
 use sync_core::testing::conformance;
 
@@ -49,6 +51,22 @@ async fn does_the_redb_store_conform() {
 async fn does_group_commit_over_redb_conform() {
     let dir = tempfile::tempdir().unwrap();
     conformance::store(async |name| GroupCommit::new(RedbStore::open(&dir.path().join(name)).unwrap()))
+        .await
+        .unwrap();
+}
+
+#[cfg(feature = "sled")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn does_the_sled_store_conform() {
+    let dir = tempfile::tempdir().unwrap();
+    conformance::store(async |name| SledStore::open(&dir.path().join(name)).unwrap()).await.unwrap();
+}
+
+#[cfg(feature = "sled")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn does_group_commit_over_sled_conform() {
+    let dir = tempfile::tempdir().unwrap();
+    conformance::store(async |name| GroupCommit::new(SledStore::open(&dir.path().join(name)).unwrap()))
         .await
         .unwrap();
 }

@@ -16,7 +16,7 @@ async fn terminated(world: &World, toml: &str, test: impl AsyncFnOnce(Ports)) ->
     let file = world.config_file(toml);
     let child = wane_sync().arg("serve").arg("--config").arg(file).spawn().unwrap();
     test(Ports::of(&world.port_file()).await).await;
-    let killed = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+    let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap();
     assert!(killed.success());
     let ended = tokio::task::spawn_blocking(|| child.wait_with_output());
     tokio::time::timeout(Duration::from_secs(10), ended).await.expect("ended within 10 s").unwrap().unwrap()

@@ -38,6 +38,16 @@ pub struct Meta {
     pub counts: Counts,
     /// How far each side has been listed.
     pub backfill: PerSide<Backfill>,
+    /// Under way once both sides were listed: planning for every pair that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planning: Option<Planning>,
+}
+
+/// Planning for every pair, in order of their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planning {
+    /// The last pair that was planned for, if any.
+    pub after: Option<PairId>,
 }
 
 /// How far a side has been listed.

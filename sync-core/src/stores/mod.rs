@@ -2,14 +2,21 @@
 //!
 //! * [`MemoryStore`] for tests and trials; it survives nothing.
 //! * [`RedbStore`] keeps everything in one file (feature `redb`).
-//! * [`GroupCommit`] goes around either and lets concurrent writers share one commit.
-//! * [`check_format`] refuses a store written by a newer version.
+//! * `SledStore` keeps everything in a directory of sled's (feature `sled`); its documentation says why it is not the default.
+//! * [`GroupCommit`] goes around any of them and lets concurrent writers share one commit.
+//! * [`check_format`] refuses a store written by a newer version, and brings an older one up to date.
 
+#[cfg(feature = "redb")]
+mod checked;
+#[cfg(any(feature = "redb", feature = "sled"))]
+mod directory;
 mod format;
 mod group;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+#[cfg(feature = "sled")]
+mod sled;
 
 pub use format::{FORMAT, check_format};
 pub use group::GroupCommit;
@@ -17,3 +24,5 @@ pub use memory::MemoryStore;
 
 #[cfg(feature = "redb")]
 pub use self::redb::RedbStore;
+#[cfg(feature = "sled")]
+pub use self::sled::SledStore;

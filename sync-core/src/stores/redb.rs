@@ -1,6 +1,7 @@
 //! A durable store in one file, over the `redb` crate.
 
 use std::fmt;
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,11 +10,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use redb::backends::FileBackend;
 use redb::{
     Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
     WriteTransaction,
 };
 
+use super::checked::Checked;
+use super::directory;
 use crate::store::{Batch, Change, Precondition, Rows, Store, StoreError, Table};
 
 /// The one file of a store, inside its directory.
@@ -26,6 +30,9 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 ///
 /// Clones share one open file. Only one `RedbStore` can have a directory open, in this process or another. Every commit
 /// is synced to disk and carries what redb needs to reopen at once after a crash (its *quick-repair*).
+///
+/// Every page has a checksum that is compared whenever the page is read: what is damaged is refused as
+/// [`StoreError::Damaged`], never served. For that reason other programs for redb files cannot read this one.
 ///
 /// After an I/O error redb refuses all further work on the open file. The store then closes the file and opens it again
 /// on the next call, so a disk that was full for a while needs no restart. The file never shrinks.
@@ -44,8 +51,11 @@ impl RedbStore {
         let named = |e: io::Error| StoreError::Unavailable(format!("directory {}: {e}", dir.display()));
         std::fs::create_dir_all(dir).map_err(named)?;
         let path = dir.join(FILE_NAME);
-        let store = Self::new(dir.display().to_string(), move |builder| Ok(builder.create(&path)?))?;
-        sync_directory(dir).map_err(named)?;
+        let store = Self::new(dir.display().to_string(), move |builder| {
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+            Ok(builder.create_with_backend(Checked::new(FileBackend::new(file)?))?)
+        })?;
+        directory::sync(dir).map_err(named)?;
         Ok(store)
     }
 
@@ -57,7 +67,9 @@ impl RedbStore {
     pub fn with_backend<B: StorageBackend>(
         backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        Self::new("custom backend".to_owned(), move |builder| Ok(builder.create_with_backend(backend()?)?))
+        Self::new("custom backend".to_owned(), move |builder| {
+            Ok(builder.create_with_backend(Checked::new(backend()?))?)
+        })
     }
 
     fn new(
@@ -268,19 +280,4 @@ fn table_of(change: &Change) -> Table {
 
 fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
     TableDefinition::new(table.name())
-}
-
-/// Makes the file's name in the directory, and the directory's in its parent, as durable as the file.
-#[cfg(unix)]
-fn sync_directory(dir: &Path) -> io::Result<()> {
-    let dir = dir.canonicalize()?;
-    for place in [Some(dir.as_path()), dir.parent()].into_iter().flatten() {
-        std::fs::File::open(place)?.sync_all()?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_dir: &Path) -> io::Result<()> {
-    Ok(())
 }

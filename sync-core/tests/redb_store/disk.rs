@@ -62,6 +62,16 @@ impl Disk {
         self.state().log.len()
     }
 
+    /// How many syncs succeeded so far.
+    pub(crate) fn syncs(&self) -> usize {
+        self.state().log.iter().filter(|op| matches!(op, Op::Sync)).count()
+    }
+
+    /// What is on it now.
+    pub(crate) fn image(&self) -> Vec<u8> {
+        self.state().bytes.clone()
+    }
+
     /// What may be found after a power cut once `operations` were made: what was synced, and of what was not, any part.
     /// `keep` says which of the unsynced sectors made it.
     pub(crate) fn after_power_cut(&self, operations: usize, mut keep: impl FnMut() -> bool) -> Vec<u8> {

@@ -3,7 +3,9 @@
 #![cfg(all(feature = "testing", feature = "redb"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod damage;
 mod disk;
+mod engine;
 
 use std::collections::BTreeMap;
 
