@@ -2,6 +2,8 @@
 //!
 //! `sim --seed N [--trace]`: one of them. `sim --range A..B`, `sim --minutes M`: many.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
+
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

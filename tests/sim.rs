@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example sim -- --range 0..20000` plays many more; `--seed N --trace` shows one.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use stage::sim::{Scenario, play};
 
 /// Plays these seeds on all cores; gives the broken promises.
@@ -26,10 +28,10 @@ fn does_the_engine_keep_its_promises_whatever_happens() {
 }
 
 /// How many seeds a debug build can play in ten seconds.
-const SEEDS: u64 = 250;
+const SEEDS: u64 = 200;
 
 /// Each of these once broke a promise, and found what its line says.
-const ONCE_BROKEN: [u64; 13] = [
+const ONCE_BROKEN: [u64; 18] = [
     50, 76, 142,  // pairs of the last page of the listing were never planned for
     1438, // nor were any, when the engine ended just after the listing
     77,   // a further record of a person, told of twice, took the place of the one being made
@@ -37,7 +39,10 @@ const ONCE_BROKEN: [u64; 13] = [
     46, 107, 151, 298,  // an edit of one half of a name was overwritten beside an edit of the other
     668,  // news that came while a record was being looked up was taken for old
     1634, // a field cleared in the very second in which it was found empty
-    3161, // an edit over words of ours that went unanswered lost against them
+    3161, 2903, // an edit over words of ours that went unanswered lost against them
+    131,  // a slow answer to a search was taken for the present state
+    1645, // a further record took the place of a deleted one when it was told of once more
+    5149, 5365, // an edit was taken for new because the list that showed it had no milliseconds
 ];
 
 #[test]

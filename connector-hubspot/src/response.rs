@@ -25,11 +25,13 @@ impl Reader<'_> {
     pub(crate) fn answer(&self, query: &Query, response: &Response) -> Result<Answer, Error> {
         let as_of = answered_at(response.headers());
         if matches!(query, Query::Find(_)) {
-            return self.found(response).map(|found| Answer {
-                records: found.into_iter().collect(),
-                as_of,
-                ..Answer::default()
-            });
+            let found: Option<Contact> = match failure::is_missing(response) {
+                true => None,
+                false => Some(body(Asked::Read, response)?),
+            };
+            let as_of = no_older_than(as_of, found.as_slice());
+            let records = found.into_iter().map(|contact| self.record(contact)).collect();
+            return Ok(Answer { records, as_of, ..Answer::default() });
         }
         let results: Results = body(Asked::Read, response)?;
         if results.errors.iter().any(|e| e.category.as_deref().is_some_and(|c| c != "OBJECT_NOT_FOUND")) {
@@ -40,6 +42,7 @@ impl Reader<'_> {
             });
         }
         let next = next_page(query, &results);
+        let as_of = no_older_than(as_of, &results.results);
         let mut records: Vec<Record> =
             results.results.into_iter().map(|contact| self.record(contact)).collect();
         if let Query::Ids(ids) = query {
@@ -67,13 +70,6 @@ impl Reader<'_> {
                 Err(error) => Err(error),
             },
         }
-    }
-
-    fn found(&self, response: &Response) -> Result<Option<Record>, Error> {
-        if failure::is_missing(response) {
-            return Ok(None);
-        }
-        body(Asked::Read, response).map(|contact| Some(self.record(contact)))
     }
 
     /// Brings results, which come in any order, into the order of the rows.
@@ -107,6 +103,12 @@ impl Reader<'_> {
             .map(|outcome| outcome.or_else(|| stray.take()).unwrap_or_else(|| Err(silent())))
             .collect()
     }
+}
+
+/// The `Date` of an answer leaves out the milliseconds, and so may be older than what the answer tells.
+fn no_older_than(as_of: Option<Timestamp>, contacts: &[Contact]) -> Option<Timestamp> {
+    let newest = contacts.iter().filter_map(|contact| contact.updated_at.as_deref().and_then(time)).max();
+    as_of.map(|at| newest.map_or(at, |newest| at.max(newest)))
 }
 
 /// What a write asks, as errors are judged by it.

@@ -18,7 +18,7 @@ pub(super) struct Typed {
     /// Edits its author could see.
     saw: BTreeSet<usize>,
     /// Another edit of the field was made in the same second at Stripe, whose clock has no finer step.
-    pub(super) crowded: bool,
+    crowded: bool,
 }
 
 /// All edits of one person.
@@ -72,6 +72,12 @@ impl History {
             self.typed.iter().filter(|t| t.field == *field).flat_map(|t| t.saw.iter().copied()).collect();
         let stands = |(index, typed): &(usize, &Typed)| typed.field == *field && !seen.contains(index);
         self.typed.iter().enumerate().filter(stands).map(|(_, typed)| typed).collect()
+    }
+
+    /// Whether a value was typed in the same second as another, so that nobody can say which of the two came last.
+    pub(super) fn is_crowded(&self, field: &Field, value: &Option<Value>) -> bool {
+        let same = |t: &Typed| self.entity.same(field, t.value.as_ref(), value.as_ref());
+        self.typed.iter().any(|t| t.crowded && t.field == *field && same(t))
     }
 
     /// Standing edits that are no mere repetition of what somebody overwrote: the same words may be entered on both

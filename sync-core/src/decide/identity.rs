@@ -36,9 +36,10 @@ pub fn whose(pair: &Pair, side: Side, id: &RecordId, how: How) -> Whose {
     match (&pair.sides[side], how) {
         (Seen::Present(present), _) if present.id == *id => Whose::Twin,
         (Seen::Absent { id: gone, .. }, _) if gone == id => Whose::Twin,
+        // What is told of an alias once more does not promote it.
+        _ if pair.aliases[side].contains(id) => Whose::Alias,
         // Our own creation is on its way: the record that bears its mark is the twin, any other is an alias.
-        // (An id that is known all the same is an alias's.)
-        (Seen::Unknown { .. }, How::Match | How::Id) if creating => Whose::Alias,
+        (Seen::Unknown { .. }, How::Match) if creating => Whose::Alias,
         (Seen::Unknown { .. } | Seen::Absent { .. }, _) => Whose::Twin,
         (Seen::Present(_), _) => Whose::Alias,
     }

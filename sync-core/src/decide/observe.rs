@@ -104,7 +104,7 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
     }
     if settles && pair.sent[side].as_ref().is_some_and(|s| s.unsure) {
         // We looked: what arrived has moved the base above, and what did not is planned anew.
-        overtaken(pair, side);
+        overtaken(pair, side, seen);
         pair.sent[side] = None;
     }
     effect
@@ -175,12 +175,14 @@ fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
 
 /// Nobody knows whether our words arrived, and now a person's are there of which we had not heard. If ours did arrive
 /// those were typed over them, so they stand; in case they did not, ours are kept in the history.
-fn overtaken(pair: &mut Pair, side: Side) {
+/// Where the side keeps a history, that has told.
+fn overtaken(pair: &mut Pair, side: Side, seen: &Observation) {
     let Some(sent) = pair.sent[side].clone() else { return };
     for (field, mut agreed) in sent.fields {
         let Some(shown) = pair.present(side).and_then(|p| p.fields.get(&field)) else { continue };
         let unheard = shown.said().is_some_and(|said| agreed.heard[side].is_before(&said));
-        if shown.by == By::Person && !shown.exact && unheard && shown.value != agreed.value {
+        let told = seen.fields.get(&field).is_some_and(|heard| !heard.edits.is_empty());
+        if shown.by == By::Person && unheard && !told && shown.value != agreed.value {
             agreed.held[side] = Some(shown.at);
             let said = Said { value: agreed.value.clone(), at: agreed.at };
             pair.remember(Lost { field: field.clone(), side: agreed.from, said });

@@ -31,7 +31,8 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) enum Job {
     Read { targets: Vec<Target> },
-    Find { pair: PairId, lookup: Lookup },
+    /// With [`Present::heard`](crate::model::Present::heard) as it is when this is asked.
+    Find { pair: (PairId, u32), lookup: Lookup },
     Write { rows: Vec<Row>, group: Option<Group> },
     List { from: Option<Cursor> },
 }
@@ -43,7 +44,7 @@ pub(super) type Written = Result<Vec<Result<Receipt, Error>>, Error>;
 #[derive(Debug)]
 pub(super) enum Report {
     Read { targets: Vec<Target>, answer: Result<Answer, Error> },
-    Found { pair: PairId, answer: Result<Answer, Error> },
+    Found { pair: (PairId, u32), answer: Result<Answer, Error> },
     Written { rows: Vec<Row>, group: Option<Group>, result: Written },
     Listed { answer: Result<Answer, Error> },
 }

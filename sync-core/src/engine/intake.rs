@@ -144,7 +144,9 @@ impl Ledger {
                     reason,
                     raw: Some(raw),
                 };
-                self.draft.put_dead_letter(&format!("webhook/{number:020}"), &letter);
+                // Numbers may begin anew after a restart: the time keeps one letter from taking another's place.
+                let key = format!("webhook/{:020}-{number}", self.now.as_millis());
+                self.draft.put_dead_letter(&key, &letter);
                 Ok(Fate::Quarantined)
             }
         }

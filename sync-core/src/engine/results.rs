@@ -135,7 +135,7 @@ impl Ledger {
     pub(super) async fn hear_found(
         &mut self,
         side: Side,
-        id: PairId,
+        (id, heard): (PairId, u32),
         answer: std::result::Result<Answer, Error>,
     ) -> Result<()> {
         self.busy.remove(&id);
@@ -167,7 +167,6 @@ impl Ledger {
             let done = Outcome::Done { id: record.id.clone(), shown: Fields::new(), at };
             settle(pair, &policy, side, done);
         }
-        let heard = pair.present(side).map_or(0, |p| p.heard);
         let others: Vec<_> = answer.records.iter().filter(|r| r.id != record.id).cloned().collect();
         self.reread(side, &id, (&record.id, &record), (heard, at)).await?;
         for other in others {

@@ -191,9 +191,11 @@ impl Ledger {
         match self.step(side, id).await? {
             Some(Op::Find { match_value, .. }) => {
                 self.busy.insert(id.clone());
-                let twin = self.pair(id).await?.and_then(|p| p.record_id(side.other()).cloned());
+                let pair = self.pair(id).await?;
+                let heard = pair.as_ref().and_then(|p| p.present(side)).map_or(0, |p| p.heard);
+                let twin = pair.and_then(|p| p.record_id(side.other()).cloned());
                 let lookup = LookupFor { link: Link { pair: id.clone(), twin }, match_value };
-                Ok(Some(Job::Find { pair: id.clone(), lookup }))
+                Ok(Some(Job::Find { pair: (id.clone(), heard), lookup }))
             }
             Some(_) => {
                 self.file(id).await?;

@@ -353,8 +353,9 @@ impl Shown {
     #[must_use]
     pub fn known(&self) -> Option<Moment> {
         match self.by {
-            // An edit of the same instant may still come after what was found, whatever it says.
-            By::Nobody => Some(Moment { at: self.at, print: Moment::NO_EDIT }),
+            // Whoever clears the field in the same instant has done it since.
+            By::Nobody if self.value.is_none() => Some(Moment { at: self.at, print: Moment::NO_EDIT }),
+            By::Nobody => Some(Said { value: self.value.clone(), at: self.at }.moment()),
             By::Us | By::Person => self.said().map(|said| said.moment()),
         }
     }
