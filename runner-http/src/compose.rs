@@ -1,6 +1,7 @@
 //! From a configuration to an engine: HubSpot is left, Stripe is right.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use secrecy::SecretString;
 use sync_core::decide::LastWriterWins;
 use sync_core::http::{ReqwestTransport, Transport};
 use sync_core::model::Entity;
+use sync_core::store::StoreError;
+#[cfg(feature = "sled")]
+use sync_core::stores::SledStore;
 use sync_core::stores::{MemoryStore, RedbStore};
 use sync_core::{Engine, EngineBuilder, Settings};
 
@@ -75,13 +79,19 @@ async fn with_store(builder: EngineBuilder, url: &StoreUrl) -> Result<EngineBuil
             tracing::warn!("the store is in memory: everything is forgotten at the end");
             Ok(builder.store(MemoryStore::new()))
         }
-        StoreUrl::Directory(path) => {
-            let path = path.clone();
-            let opened = tokio::task::spawn_blocking(move || RedbStore::open(&path)).await;
-            let store = opened.map_err(|_| RunError::Interrupted)?.map_err(RunError::Store)?;
-            Ok(builder.store(store))
-        }
+        StoreUrl::Directory(path) => Ok(builder.store(opened(path, RedbStore::open).await?)),
+        #[cfg(feature = "sled")]
+        StoreUrl::Sled(path) => Ok(builder.store(opened(path, SledStore::open).await?)),
     }
+}
+
+async fn opened<S: Send + 'static>(
+    path: &Path,
+    open: fn(&Path) -> Result<S, StoreError>,
+) -> Result<S, RunError> {
+    let path = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || open(&path)).await;
+    opened.map_err(|_| RunError::Interrupted)?.map_err(RunError::Store)
 }
 
 fn hubspot_config(section: &HubSpotSection, public_url: &str) -> HubSpotConfig {

@@ -298,13 +298,15 @@ fn whose_is_a_record() {
     let (mine, other) = (id(Side::Right), RecordId::new("other"));
     let mut deleted = settled();
     gone(&mut deleted, Side::Right, &mine, at(20));
+    let (mut rivalled, _) = creating();
+    rivalled.aliases[Side::Right] = vec![other.clone()];
     let table = [
         ("known by its id", settled(), &mine, How::Id, Whose::Twin),
         ("a second one with the same email", settled(), &other, How::Match, Whose::Alias),
         ("a second one with our mark", settled(), &other, How::Mark, Whose::Alias),
         ("the first one with the same email", newcomer(), &other, How::Match, Whose::Twin),
         ("the same email, while ours is on its way", creating().0, &other, How::Match, Whose::Alias),
-        ("an alias by its id, while ours is on its way", creating().0, &other, How::Id, Whose::Alias),
+        ("an alias by its id, while ours is on its way", rivalled, &other, How::Id, Whose::Alias),
         ("our mark, while ours is on its way", creating().0, &other, How::Mark, Whose::Twin),
         ("named by the other side, while ours is on its way", creating().0, &other, How::Twin, Whose::Twin),
         ("the one that was deleted", deleted.clone(), &mine, How::Id, Whose::Twin),

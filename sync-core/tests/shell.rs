@@ -187,10 +187,11 @@ async fn does_nothing_leave_before_its_intent_is_durable() {
 async fn does_a_step_begin_whose_time_came_while_the_store_was_slow() {
     let store = Valve::new();
     let (engine, right) = engine(&store, Duration::from_millis(50)).await;
-    store.commits.send_replace(Commits::TakeLong);
-    engine.accept(Side::Left, &webhook()).await.unwrap();
     let running = engine.clone();
     let run = tokio::spawn(async move { running.run(std::future::pending()).await });
+    sleep(Duration::from_secs(3600)).await;
+    store.commits.send_replace(Commits::TakeLong);
+    engine.accept(Side::Left, &webhook()).await.unwrap();
     let written = async {
         while right.written() == 0 {
             sleep(Duration::from_millis(10)).await;

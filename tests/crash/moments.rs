@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stage::{Posted, World};
-use sync_core::testing::fake::{Call, Fault};
+use stage::{Posted, StageError, World};
+use sync_core::http::{ReqwestTransport, Transport};
+use sync_core::testing::fake::{Actor, Call, Change, Fault, What};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -16,6 +17,12 @@ use crate::people::{At, People};
 const SLOW: Duration = Duration::from_millis(1500);
 /// How long a moment is waited for. If it does not come the engine is killed all the same.
 const WAIT: Duration = Duration::from_secs(6);
+/// How long webhooks are under way: at most times, and when the engine is about to lose its memory of what it just wrote.
+/// The latter is longer than a restart takes, so that no echo tells it before it has to know.
+const LATENCIES: [(Duration, Duration); 2] = [
+    (Duration::from_millis(5), Duration::from_millis(30)),
+    (Duration::from_millis(3_000), Duration::from_millis(5_000)),
+];
 /// How often somebody does something, at the shortest.
 const PACE: Duration = Duration::from_millis(50);
 
@@ -63,12 +70,14 @@ pub(crate) struct Crashes {
     next_act: Instant,
     kills: BTreeMap<Moment, u32>,
     missed: u32,
+    /// Acknowledged deliveries that nobody can understand.
+    pub(crate) gibberish: u64,
     began: Instant,
 }
 
 impl Crashes {
     pub(crate) fn new(world: World, seed: u64) -> Self {
-        Self {
+        let crashes = Self {
             posted: world.posted(),
             world,
             people: People::new(seed),
@@ -76,8 +85,23 @@ impl Crashes {
             next_act: Instant::now(),
             kills: BTreeMap::new(),
             missed: 0,
+            gibberish: 0,
             began: Instant::now(),
+        };
+        crashes.echoes_are_late(false);
+        crashes
+    }
+
+    /// Two deliveries that nobody can understand, with nothing but a restart between them: the second must not take the
+    /// first one's place.
+    pub(crate) async fn gibberish_before_and_after(&mut self) -> Staged {
+        for _ in 0..2 {
+            self.world.start_engine().await?;
+            self.post_gibberish().await?;
+            sleep(Duration::from_millis(100)).await;
+            self.world.stop_engine().await?;
         }
+        Ok(())
     }
 
     /// Starts the engine and kills it; which moment it is killed at goes by turns.
@@ -88,27 +112,32 @@ impl Crashes {
         *self.kills.entry(moment).or_default() += 1;
         self.missed += u32::from(!came);
         self.slow(false);
+        self.echoes_are_late(false);
         for _ in 0..self.chance.below(3) {
             self.people.act(&self.world);
         }
         Ok(())
     }
 
-    /// Starts the engine, stops it (SIGSTOP) with answers under way and webhooks piling up, continues it after `time`.
+    /// Starts the engine, stops it (SIGSTOP) with answers under way and webhooks piling up, continues it after `time`, and kills it
+    /// a moment later.
     pub(crate) async fn pause(&mut self, time: Duration) -> Staged {
         self.world.start_engine().await?;
         self.answering(At::Stripe).await;
         self.slow(false);
+        self.echoes_are_late(false);
         self.world.signal_engine("STOP").await?;
         self.until(time, |_| false).await;
         self.world.signal_engine("CONT").await?;
         let acknowledged = self.posted.borrow().acknowledged;
         self.until(WAIT, |crashes| crashes.posted.borrow().acknowledged > acknowledged).await;
         self.until(Duration::from_secs(1), |_| false).await;
-        self.world.kill_engine().await
+        self.world.kill_engine().await?;
+        *self.kills.entry(Moment::Anytime).or_default() += 1;
+        Ok(())
     }
 
-    async fn live_until(&mut self, moment: Moment) -> Result<bool, stage::StageError> {
+    async fn live_until(&mut self, moment: Moment) -> Result<bool, StageError> {
         if moment == Moment::Startup {
             self.world.launch_engine()?;
             let time = Duration::from_millis(self.chance.below(150));
@@ -119,9 +148,8 @@ impl Crashes {
         Ok(match moment {
             Moment::Startup => true,
             Moment::Acknowledged => {
-                let some = 1 + usize::try_from(self.chance.below(10)).unwrap_or(0);
-                let until = self.posted.borrow().acknowledged + some;
-                self.until(WAIT, |crashes| crashes.posted.borrow().acknowledged >= until).await
+                self.post_gibberish().await?;
+                self.acknowledged(10).await
             }
             Moment::CallToStripe => self.called(At::Stripe, 30).await,
             Moment::CallToHubSpot => self.called(At::HubSpot, 12).await,
@@ -136,22 +164,40 @@ impl Crashes {
                 came
             }
             Moment::Stopped => {
-                let came = self.called(At::Stripe, 5).await;
+                let came = self.acknowledged(5).await;
                 self.world.signal_engine("STOP").await?;
                 self.until(Duration::from_millis(500), |_| false).await;
                 came
             }
             Moment::Anytime => {
-                let time = Duration::from_millis(self.chance.below(4_000));
+                let time = Duration::from_millis(self.chance.below(2_500));
                 self.until(time, |_| false).await;
                 true
             }
         })
     }
 
+    /// HubSpot posts what nobody can understand. It is to be acknowledged, and listed for ever.
+    async fn post_gibberish(&mut self) -> Staged {
+        let Some(request) = self.world.hubspot.with(|h, now| h.signed(now, "gibberish")) else {
+            return Ok(());
+        };
+        let response = ReqwestTransport::new(WAIT)?.send(request).await?;
+        self.gibberish += u64::from(response.status().is_success());
+        Ok(())
+    }
+
+    /// Up to `most` more webhooks were acknowledged.
+    async fn acknowledged(&mut self, most: u64) -> bool {
+        let count = 1 + usize::try_from(self.chance.below(most)).unwrap_or(0);
+        let until = self.posted.borrow().acknowledged + count;
+        self.until(WAIT, |crashes| crashes.posted.borrow().acknowledged >= until).await
+    }
+
     /// Up to `most` more calls (but those of the start) arrived.
     async fn called(&mut self, far: At, most: u64) -> bool {
         self.people.act_for(&self.world, far);
+        self.echoes_are_late(true);
         let count = 1 + usize::try_from(self.chance.below(most)).unwrap_or(0);
         let until = calls(&self.world, far, |_| true) + count;
         self.until(WAIT, |crashes| calls(&crashes.world, far, |_| true) >= until).await
@@ -159,8 +205,9 @@ impl Crashes {
 
     /// A write was applied, and nobody has read the answer.
     async fn answering(&mut self, far: At) -> bool {
-        self.slow(true);
         self.people.act_for(&self.world, far);
+        self.echoes_are_late(true);
+        self.slow(true);
         let before = calls(&self.world, far, is_write);
         let came = self.until(WAIT, |crashes| calls(&crashes.world, far, is_write) > before).await;
         let more = Duration::from_millis(self.chance.below(100));
@@ -187,6 +234,12 @@ impl Crashes {
                 () = sleep(Duration::from_millis(1)) => {}
             }
         }
+    }
+
+    fn echoes_are_late(&self, late: bool) {
+        let latency = LATENCIES[usize::from(late)];
+        self.world.hubspot.with(|h, _| h.config.webhooks.latency = latency);
+        self.world.stripe.with(|s, _| s.config.webhooks.latency = latency);
     }
 
     /// Whether both systems apply writes at once and answer late.
@@ -216,12 +269,13 @@ impl Crashes {
         let (people, world) = (&self.people, &self.world);
         let repeated = world.hubspot.with(|h, _| h.repeated_events());
         let truth = stage::Truth::of(world);
+        let made = |changes: &[Change]| changes.iter().filter(|change| is_made_by_us(change)).count();
         format!(
             "  kills             {} ({}); {} moments did not come in time\n  \
                people            {} created, {} edits, {} payments\n  \
                webhooks          {deliveries} posted, {acknowledged} acknowledged with {events} events\n  \
                calls             {} to HubSpot ({} writes), {} to Stripe ({} writes)\n  \
-               records           {} contacts, {} customers, {} custom events ({repeated} repeats dropped)\n  \
+               records           {} contacts ({} by the engine), {} customers ({}), {} custom events ({repeated} repeats dropped)\n  \
                time              {:.0} s",
             self.kills.values().sum::<u32>(),
             kills.join(", "),
@@ -234,7 +288,9 @@ impl Crashes {
             calls(world, At::Stripe, |_| true),
             calls(world, At::Stripe, is_write),
             truth.contacts.len(),
+            made(&truth.hubspot),
             truth.customers.len(),
+            made(&truth.stripe),
             truth.events.len(),
             self.began.elapsed().as_secs_f64(),
         )
@@ -251,6 +307,11 @@ pub(crate) fn calls(world: &World, far: At, which: fn(&Call) -> bool) -> usize {
         At::Stripe => world.stripe.with(|s, _| count(s.calls().calls())),
         At::Both => calls(world, At::HubSpot, which) + calls(world, At::Stripe, which),
     }
+}
+
+/// Whether the engine created a record.
+pub(crate) fn is_made_by_us(change: &Change) -> bool {
+    change.what == What::Created && matches!(change.actor, Actor::Api(_))
 }
 
 pub(crate) fn is_write(call: &Call) -> bool {

@@ -160,7 +160,7 @@ impl People {
 
     fn moves(&mut self, world: &World, who: usize) {
         let (at, email) = (self.home(who), format!("moved{}@example.com", self.edits));
-        if !may_move(who) {
+        if !self.may_move(who) {
             return self.renames(world, who);
         }
         if let Some(now) = self.edit(world, who, at, [("email", &email), ("email", &email)]) {
@@ -187,22 +187,25 @@ impl People {
         })
     }
 
+    /// Whether the email may change. Not of those who were created twice: if one record moves away before they are known
+    /// to be one person's, they are two people's.
+    fn may_move(&self, who: usize) -> bool {
+        who.is_multiple_of(3) && self.all[who].home != At::Both
+    }
+
     /// As a customer if there is one, otherwise as a guest who leaves an email that will not change.
     fn pays(&mut self, world: &World, who: usize) {
         let Some(person) = self.all.get(who) else { return };
         let email = person.email.last();
+        let stays = !self.may_move(who);
         let payment = world.stripe.with(|s, now| {
             let customer = customer(s, email);
-            let guest = customer.is_none().then_some(email).filter(|_| !may_move(who));
+            let guest = Some(email).filter(|_| stays && customer.is_none());
             (customer.is_some() || guest.is_some())
                 .then(|| s.pays(now, customer.as_deref(), guest, (1234, "usd")))
         });
         self.payments.extend(payment.map(|payment| (payment, who)));
     }
-}
-
-fn may_move(who: usize) -> bool {
-    who.is_multiple_of(3)
 }
 
 /// A number in letters. (A name with digits in it would be taken for a company's.)

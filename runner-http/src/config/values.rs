@@ -67,6 +67,9 @@ pub enum StoreUrl {
     Memory,
     /// In this directory, relative to the working directory.
     Directory(PathBuf),
+    /// In this directory, kept by sled.
+    #[cfg(feature = "sled")]
+    Sled(PathBuf),
 }
 
 impl TryFrom<String> for StoreUrl {
@@ -75,6 +78,10 @@ impl TryFrom<String> for StoreUrl {
     fn try_from(text: String) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("memory", "")) => Ok(Self::Memory),
+            #[cfg(feature = "sled")]
+            Some(("sled", "")) => Err("needs a directory: `sled:DIR`".to_owned()),
+            #[cfg(feature = "sled")]
+            Some(("sled", path)) => Ok(Self::Sled(path.into())),
             // One letter is a drive, as in `C:\data`.
             Some((scheme, _)) if scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphabetic()) => Err(
                 format!("a store of kind `{scheme}:` is not in this build; give a directory, or `memory:`"),
@@ -90,6 +97,8 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Memory => f.write_str("memory:"),
             Self::Directory(path) => path.display().fmt(f),
+            #[cfg(feature = "sled")]
+            Self::Sled(path) => write!(f, "sled:{}", path.display()),
         }
     }
 }

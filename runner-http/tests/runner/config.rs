@@ -109,7 +109,10 @@ fn does_a_value_that_cannot_work_complain_by_name() {
         ("[server]", "[server]\nlisten = \"localhost:80\"", "server.listen", "127.0.0.1:8080"),
         ("[server]", "[server]\nadmin_listen = \"8081\"", "server.admin_listen", "127.0.0.1:8080"),
         ("[server]", "[store]\nurl = \"postgres://u:p@h/d\"\n[server]", "store.url", "not in this build"),
+        #[cfg(not(feature = "sled"))]
         ("[server]", "[store]\nurl = \"sled:data\"\n[server]", "store.url", "not in this build"),
+        #[cfg(feature = "sled")]
+        ("[server]", "[store]\nurl = \"sled:\"\n[server]", "store.url", "needs a directory"),
         ("[server]", "[store]\nurl = \"\"\n[server]", "store.url", "empty"),
         ("[stripe]", "limits = []\n[stripe]", "hubspot.limits", "at least one"),
         ("[stripe]", "[stripe]\nlimits = []", "stripe.limits", "at least one"),

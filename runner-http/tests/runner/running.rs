@@ -168,9 +168,19 @@ async fn is_a_taken_port_named_and_an_old_port_file_removed() {
 
 #[tokio::test]
 async fn is_what_was_acknowledged_there_after_a_restart_on_the_same_directory() {
+    survives_a_restart("").await;
+}
+
+#[cfg(feature = "sled")]
+#[tokio::test]
+async fn is_what_was_acknowledged_there_after_a_restart_on_the_same_sled() {
+    survives_a_restart("sled:").await;
+}
+
+async fn survives_a_restart(scheme: &str) {
     let world = World::new().await;
-    let data = world.directory.path().join("data");
-    let toml = world.toml().replace("\"memory:\"", &format!("{data:?}"));
+    let url = format!("{scheme}{}", world.directory.path().join("data").display());
+    let toml = world.toml().replace("\"memory:\"", &format!("{url:?}"));
     let offline = toml.replace(&world.stripe.base_url(), "http://127.0.0.1:1");
     let contact = world
         .hubspot

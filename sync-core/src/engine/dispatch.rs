@@ -30,11 +30,21 @@ pub(super) struct Row {
 /// One call.
 #[derive(Debug)]
 pub(super) enum Job {
-    Read { targets: Vec<Target> },
+    Read {
+        targets: Vec<Target>,
+    },
     /// With [`Present::heard`](crate::model::Present::heard) as it is when this is asked.
-    Find { pair: (PairId, u32), lookup: Lookup },
-    Write { rows: Vec<Row>, group: Option<Group> },
-    List { from: Option<Cursor> },
+    Find {
+        pair: (PairId, u32),
+        lookup: Lookup,
+    },
+    Write {
+        rows: Vec<Row>,
+        group: Option<Group>,
+    },
+    List {
+        from: Option<Cursor>,
+    },
 }
 
 /// The results of a write, row by row, or of the call as a whole.

@@ -5,6 +5,7 @@ mod field;
 mod ids;
 mod news;
 mod pair;
+mod shown;
 mod side;
 mod time;
 
@@ -13,8 +14,8 @@ pub use field::{Field, Fields, Properties, Value};
 pub use ids::{OpId, PairId, RecordId};
 pub use news::{Activity, Author, Class, Edit, News, Record, Sighting};
 pub use pair::{
-    Agreed, By, Due, Lost, Moment, Pair, Pending, Present, Refusal, Refusals, Said, Seen, Sent, SentKind,
-    Setback, Shown, Unsettled,
+    Agreed, Due, Lost, Pair, Pending, Present, Refusal, Refusals, Seen, Sent, SentKind, Setback, Unsettled,
 };
+pub use shown::{By, Moment, Said, Shown};
 pub use side::{PerSide, Side};
 pub use time::Timestamp;
