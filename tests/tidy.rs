@@ -38,7 +38,7 @@ impl Source {
     }
 
     fn is_test(&self) -> bool {
-        ["tests/", "benches/", "examples/"].iter().any(|home| self.path.contains(home))
+        ["tests/", "benches/", "examples/", "fuzz/"].iter().any(|home| self.path.contains(home))
     }
 }
 

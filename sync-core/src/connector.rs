@@ -218,7 +218,7 @@ pub enum Error {
     },
 }
 
-/// What a caller does about an [`Error`].
+/// What a caller does about an [`Error`](enum@Error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
     /// Nothing happened; try again, not before the given wait.
@@ -280,7 +280,7 @@ pub trait Connector: Send + Sync + 'static {
     /// Asks the system something.
     ///
     /// # Errors
-    /// Any [`Error`]; reads have no effect, so even [`Error::Ambiguous`] may be repeated.
+    /// Any [`Error`](enum@Error); reads have no effect, so even [`Error::Ambiguous`] may be repeated.
     async fn read(&self, query: &Query) -> Result<Answer, Error>;
 
     /// Writes rows of one kind, at most [`Description::write_batch`]; no record appears twice.

@@ -44,7 +44,7 @@ impl Draft {
     /// The pair a key of the index leads to.
     ///
     /// # Errors
-    /// As [`Store::get`].
+    /// As [`Store::get`](crate::store::Store::get).
     pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
         decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
     }
@@ -52,7 +52,7 @@ impl Draft {
     /// The pair an activity was given to, if it was ever taken in.
     ///
     /// # Errors
-    /// As [`Store::get`].
+    /// As [`Store::get`](crate::store::Store::get).
     pub async fn activity(&self, id: &str) -> Result<Option<String>, StoreError> {
         decode_option(self.get(Table::Activities, format!("a/{id}").as_bytes()).await?)
     }
@@ -60,7 +60,7 @@ impl Draft {
     /// Activities that wait for a record with this match key.
     ///
     /// # Errors
-    /// As [`Store::scan`].
+    /// As [`Store::scan`](crate::store::Store::scan).
     pub async fn waiting(&self, match_key: &str) -> Result<Vec<Waiting>, StoreError> {
         let prefix = Bytes::from(format!("w/{match_key}/"));
         let stored = self.journal.store.scan(Table::Activities, &prefix, 1000).await?;
@@ -125,7 +125,7 @@ impl Draft {
     /// Makes a key of the index lead to a pair, unless it does already.
     ///
     /// # Errors
-    /// As [`Store::get`].
+    /// As [`Store::get`](crate::store::Store::get).
     pub async fn put_index_once(&mut self, key: &IndexKey, pair: &PairId) -> Result<(), StoreError> {
         if self.find(key).await?.as_ref() != Some(pair) {
             self.put_index(key, pair);

@@ -74,13 +74,14 @@ pub struct Entity {
     rules: Vec<Rule>,
     match_field: Option<Field>,
     naming: Vec<Field>,
+    one_text: Vec<Field>,
 }
 
 impl Entity {
     /// An entity without fields; add them with [`Entity::field`].
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, rules: Vec::new(), match_field: None, naming: Vec::new() }
+        Self { name, rules: Vec::new(), match_field: None, naming: Vec::new(), one_text: Vec::new() }
     }
 
     /// The ready-made person: email (by which people are matched), first name, last name, phone.
@@ -93,6 +94,7 @@ impl Entity {
             .field(PHONE, Compare::Phone)
             .match_by(EMAIL)
             .needs_one_of([EMAIL, FIRST_NAME, LAST_NAME])
+            .one_text([FIRST_NAME, LAST_NAME])
     }
 
     /// Adds a field.
@@ -114,6 +116,20 @@ impl Entity {
     pub fn needs_one_of(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.naming = fields.into_iter().collect();
         self
+    }
+
+    /// Some systems keep these fields as one text. When two records meet for the first time their parts must not be mixed:
+    /// all come from one of the two.
+    #[must_use]
+    pub fn one_text(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.one_text = fields.into_iter().collect();
+        self
+    }
+
+    /// The fields that are one text together with `field`, itself included; none if it stands alone.
+    #[must_use]
+    pub fn text_of(&self, field: &Field) -> &[Field] {
+        if self.one_text.contains(field) { &self.one_text } else { &[] }
     }
 
     /// What the entity is called in logs.
