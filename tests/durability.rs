@@ -19,7 +19,12 @@ use tokio::process::{Child, Command};
 
 /// System calls that can carry a delivery in, an answer out, or a row to the disk.
 const CALLS: &str = "trace=read,recvfrom,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync";
-const STORE: &str = "store.redb>";
+/// Where everything is kept: the scheme of `store.url`, and how the name of the file ends.
+const STORES: &[(&str, &str)] = &[
+    ("", "/store.redb>"),
+    #[cfg(feature = "sled")]
+    ("sled:", "/db>"),
+];
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -32,14 +37,20 @@ fn main() -> ExitCode {
         println!("durability: skipped, because `strace` is not installed or may not trace here");
         return ExitCode::SUCCESS;
     }
-    tokio::runtime::Runtime::new().unwrap().block_on(is_a_delivery_synced_before_it_is_answered());
-    println!("durability: every delivery was synced before it was answered");
+    for (scheme, file) in STORES {
+        let question = is_a_delivery_synced_before_it_is_answered(scheme, file);
+        tokio::runtime::Runtime::new().unwrap().block_on(question);
+        println!("durability: every delivery was synced before it was answered ({file})");
+    }
     ExitCode::SUCCESS
 }
 
-async fn is_a_delivery_synced_before_it_is_answered() {
+async fn is_a_delivery_synced_before_it_is_answered(scheme: &str, file: &str) {
     let world = World::new(WorldConfig::quick(How::Process)).await.unwrap();
     let directory = world.log().parent().unwrap().to_owned();
+    let config = directory.join("wane-sync.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("\nurl = \"", &format!("\nurl = \"{scheme}"))).unwrap();
     let trace = directory.join("trace");
     let runner = traced(&directory, &trace);
     let deliveries: Vec<String> = (0..5).map(|n| format!("7770{n}7770")).collect();
@@ -57,8 +68,8 @@ async fn is_a_delivery_synced_before_it_is_answered() {
 
     let lines = std::fs::read_to_string(&trace).unwrap();
     for contact in &deliveries {
-        check(&lines, contact).unwrap();
-        would_the_check_notice(&lines, contact);
+        check(&lines, file, contact).unwrap();
+        would_the_check_notice(&lines, file, contact);
     }
 }
 
@@ -131,7 +142,7 @@ fn calls(lines: &str) -> Vec<Call> {
 
 /// In this order: a delivery about `contact` is read, it is written to the store's file, that file is synced, and the
 /// connection it came from is answered with 200.
-fn check(lines: &str, contact: &str) -> Result<(), String> {
+fn check(lines: &str, file: &str, contact: &str) -> Result<(), String> {
     let calls = calls(lines);
     let find = |what: &str, fits: &dyn Fn(&Call) -> bool| {
         calls.iter().find(|call| fits(call)).ok_or_else(|| format!("{contact}: no {what}"))
@@ -147,14 +158,14 @@ fn check(lines: &str, contact: &str) -> Result<(), String> {
     })?;
     let written = find("write of the row before the answer", &|call| {
         is(call, &["pwrite64("])
-            && call.text.contains(STORE)
+            && call.text.contains(file)
             && call.text.contains(contact)
             && read.ended < call.began
             && call.ended < answer.began
     })?;
     find("sync between the write and the answer", &|call| {
         is(call, &["fsync(", "fdatasync("])
-            && call.text.contains(STORE)
+            && call.text.contains(file)
             && call.text.trim_end().ends_with("= 0")
             && written.ended < call.began
             && call.ended < answer.began
@@ -163,9 +174,9 @@ fn check(lines: &str, contact: &str) -> Result<(), String> {
 }
 
 /// A trace without syncs, and one with all syncs at the end, must not pass.
-fn would_the_check_notice(lines: &str, contact: &str) {
+fn would_the_check_notice(lines: &str, file: &str, contact: &str) {
     let is_sync = |line: &&str| line.contains("fdatasync") || line.contains("fsync");
     let (syncs, others): (Vec<&str>, Vec<&str>) = lines.lines().partition(is_sync);
-    assert!(check(&others.join("\n"), contact).is_err(), "without syncs");
-    assert!(check(&[others, syncs].concat().join("\n"), contact).is_err(), "with late syncs");
+    assert!(check(&others.join("\n"), file, contact).is_err(), "without syncs");
+    assert!(check(&[others, syncs].concat().join("\n"), file, contact).is_err(), "with late syncs");
 }

@@ -71,6 +71,17 @@ async fn does_group_commit_over_sled_conform() {
         .unwrap();
 }
 
+#[cfg(feature = "sled")]
+#[tokio::test]
+async fn is_a_second_opener_of_a_sled_refused_until_the_first_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SledStore::open(dir.path()).unwrap();
+    let error = SledStore::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    drop(first);
+    SledStore::open(dir.path()).unwrap();
+}
+
 /// What a broken store gets wrong.
 #[derive(Debug, Clone, Copy)]
 enum Bug {

@@ -265,13 +265,9 @@ impl Fold<'_> {
             supersede(old, new)
         } else if new.at < old.at {
             uncover(old, &new, resolution, |said| self.lost.push((field.clone(), said)))
-        } else if same && old.by >= new.by {
-            Effect::Nothing
-        } else if same {
-            old.by = new.by;
-            Effect::Changed
         } else {
-            tie(old, new, &mut self.present.doubt)
+            self.present.doubt |= !same && is_news(old, &new);
+            tie(old, new)
         };
         self.edited |= by == By::Person && effect == Effect::Changed;
         self.effect(effect);
@@ -376,16 +372,31 @@ fn uncover(old: &mut Shown, new: &Shown, resolution: Duration, mut lose: impl Fn
     }
 }
 
-/// Two values at one moment of the side's clock: only a read can tell. Until then the order of values decides, so that
-/// the order of arrival does not.
-fn tie(old: &mut Shown, new: Shown, doubt: &mut bool) -> Effect {
+/// Whether an edit of the very instant of what is shown tells anything.
+fn is_news(old: &Shown, new: &Shown) -> bool {
     let told_before = old.covered.as_ref().is_some_and(|c| (c.at, &c.value) == (new.at, &new.value));
-    if (old.by, &old.value) == (new.by, &new.value) || (new.by == By::Person && told_before) {
+    (old.by, &old.value) != (new.by, &new.value) && !(new.by == By::Person && told_before)
+}
+
+/// Two edits at one moment of the side's clock. If their values differ only a read can tell which is shown. Until then ours
+/// counts as shown and a person's as covered by it; between two of a kind the order of values decides, so that the order
+/// of arrival does not.
+fn tie(old: &mut Shown, new: Shown) -> Effect {
+    if !is_news(old, &new) {
         return Effect::Nothing;
     }
-    *doubt = true;
-    if (new.by, &new.value) > (old.by, &old.value) {
-        *old = Shown { covered: old.covered.take(), ..new };
+    match (old.by, new.by) {
+        (By::Us, By::Person) => {
+            let said = Said { value: new.value, at: new.at };
+            if old.covered.as_ref().is_none_or(|c| (c.at, &c.value) < (said.at, &said.value)) {
+                old.covered = Some(said);
+            }
+        }
+        (By::Person, By::Us) => *old = Shown { covered: old.said(), ..new },
+        _ if (new.by, &new.value) > (old.by, &old.value) => {
+            *old = Shown { covered: old.covered.take(), ..new };
+        }
+        _ => {}
     }
     Effect::Changed
 }

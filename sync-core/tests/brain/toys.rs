@@ -46,8 +46,6 @@ struct Typed {
     field: Field,
     value: Option<Value>,
     saw: Vec<usize>,
-    /// Another edit of the same field carries the same time.
-    crowded: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -128,19 +126,15 @@ impl World {
         if entries.last().is_some_and(|e| e.value == value) {
             return;
         }
-        // Within one tick of its clock a system cannot say what came first, so nobody can be held to it.
-        let tick = self.clock(side);
-        let coarse = side == Side::Right;
-        let typed_now = |e: &Entry| coarse && e.at == tick && e.author == Author::Other;
-        let saw = entries.iter().filter(|e| !typed_now(e)).filter_map(|e| e.origin).collect();
-        let same_tick: Vec<usize> =
-            entries.iter().filter(|e| typed_now(e)).filter_map(|e| e.origin).collect();
-        for other in &same_tick {
-            self.typed[*other].crowded = true;
+        // Two edits of one field within one tick of the right clock cannot be told apart for good: that is a known limit,
+        // and `settle.rs` and `observe.rs` have its tables. Here people are slower.
+        let rushed = |e: &Entry| side == Side::Right && e.author == Author::Other && e.at == self.clock(side);
+        if entries.last().is_some_and(rushed) {
+            self.now += 1_000;
         }
+        let saw = self.shown[side][field].iter().filter_map(|e| e.origin).collect();
         let origin = Some(self.typed.len());
-        let crowded = !same_tick.is_empty();
-        self.typed.push(Typed { field: field.clone(), value: value.clone(), saw, crowded });
+        self.typed.push(Typed { field: field.clone(), value: value.clone(), saw });
         let before = self.current(side);
         self.set(side, field, value, (Author::Other, origin));
         self.announce(side, &before, Author::Other);
@@ -336,9 +330,7 @@ impl World {
                 left.value.as_ref().map(Value::as_str),
                 standing.iter().map(|(_, t)| t.value.as_ref().map(Value::as_str)).collect::<Vec<_>>()
             );
-            for (_, typed) in
-                standing.iter().filter(|(_, t)| !t.crowded && t.value.is_some() && t.value != left.value)
-            {
+            for (_, typed) in standing.iter().filter(|(_, t)| t.value.is_some() && t.value != left.value) {
                 let kept = self.pair.history.iter().any(|l| l.said.value == typed.value);
                 prop_assert!(
                     kept,
