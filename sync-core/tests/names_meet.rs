@@ -40,20 +40,6 @@ fn is_a_name_taken_from_the_record_that_tells_its_parts_apart() {
 }
 
 #[test]
-fn are_the_parts_of_two_different_names_never_mixed() {
-    let left = || [typed("小龙", 1), typed("李", 1)];
-    let right = |seconds| [typed("李小龙", seconds), shown("")];
-    assert_eq!(after([left(), right(0)]), ["小龙|李", "小龙|李"], "the left one is later");
-    assert_eq!(after([left(), right(9)]), ["李小龙|", "李小龙|"], "the right one is later");
-}
-
-#[test]
-fn does_a_name_that_was_typed_stand_against_one_that_was_merely_found() {
-    let found = [shown("Old"), shown("Name")];
-    assert_eq!(after([[typed("New", 1), shown("")], found]), ["New|", "New|"]);
-}
-
-#[test]
 fn does_no_name_at_all_give_way_to_any() {
     assert_eq!(
         after([[shown(""), shown("")], [typed("Ada", 1), typed("King", 1)]]),

@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Timestamp, Value};
+use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Value};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -86,38 +86,22 @@ impl View<'_> {
         }
     }
 
-    /// At the first meeting of two records, fields that are parts of one text come from one of the two: from the one that
-    /// tells the parts apart if the texts are equal, otherwise from the one that wins as a whole.
+    /// At the first meeting of two records that show the same text, its parts come from the one that tells them apart:
+    /// taken field by field, "Pat Person" and "Pat" with "Person" would become "Pat Person Person".
     fn first_text(&self, pair: &Pair) -> Option<Winner> {
         let parts = self.policy.entity.text_of(self.field);
-        let first = parts.first()?;
-        if parts.iter().any(|part| pair.base.contains_key(part)) {
+        if parts.is_empty() || parts.iter().any(|part| pair.base.contains_key(part)) {
             return None;
         }
-        let texts =
-            PerSide { left: Text::of(pair, Side::Left, parts)?, right: Text::of(pair, Side::Right, parts)? };
-        let Text { words: left, .. } = &texts.left;
-        let Text { words: right, .. } = &texts.right;
-        let side = match (left.is_empty(), right.is_empty(), texts.left.said, texts.right.said) {
-            (true, ..) => Side::Right,
-            (_, true, ..) => Side::Left,
-            _ if left == right && texts.right.filled > texts.left.filled => Side::Right,
-            _ if left == right => Side::Left,
-            (_, _, false, true) => Side::Right,
-            (_, _, true, false) => Side::Left,
-            _ => {
-                let rival = |side: Side| Rival {
-                    value: shown(pair, side, first).and_then(|s| s.value.as_ref()),
-                    at: texts[side].at,
-                    resolution: self.policy.resolution[side],
-                };
-                self.policy.resolver.resolve(first, rival(Side::Left), rival(Side::Right))
-            }
-        };
+        let left = Text::of(pair, Side::Left, parts)?;
+        let right = Text::of(pair, Side::Right, parts)?;
+        if left.words != right.words || left.words.is_empty() {
+            return None;
+        }
+        let side = if right.filled > left.filled { Side::Right } else { Side::Left };
         let (said, other) = (self.found(side), self.found(side.other()));
-        let differs = left != right && !self.same(said.value.as_ref(), other.value.as_ref());
-        let lost = (differs && other.value.is_some()).then_some((side.other(), other));
-        Some((side, said, lost))
+        let differs = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
+        Some((side, said, differs.then_some((side.other(), other))))
     }
 
     /// The last edit on a side, unless it was taken into account already.
@@ -200,9 +184,6 @@ struct Text {
     words: Vec<String>,
     /// How many of the fields have a value.
     filled: usize,
-    /// Whether somebody said any of it.
-    said: bool,
-    at: Timestamp,
 }
 
 impl Text {
@@ -210,8 +191,6 @@ impl Text {
         let shown: Vec<&Shown> = parts.iter().map(|part| shown(pair, side, part)).collect::<Option<_>>()?;
         let values = shown.iter().filter_map(|s| s.value.as_ref());
         let words = values.clone().flat_map(|v| v.as_str().split_whitespace()).map(str::to_owned).collect();
-        let said = shown.iter().filter_map(|s| s.said()).map(|said| said.at).max();
-        let found = shown.iter().map(|s| s.at).max()?;
-        Some(Self { words, filled: values.count(), said: said.is_some(), at: said.unwrap_or(found) })
+        Some(Self { words, filled: values.count() })
     }
 }

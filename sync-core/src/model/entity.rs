@@ -118,8 +118,8 @@ impl Entity {
         self
     }
 
-    /// Some systems keep these fields as one text. When two records meet for the first time their parts must not be mixed:
-    /// all come from one of the two.
+    /// Some systems keep these fields as one text. When two records that show the same text meet for the first time, its
+    /// parts come from the one that tells them apart.
     #[must_use]
     pub fn one_text(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.one_text = fields.into_iter().collect();

@@ -28,9 +28,9 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// * sled's last release is of 2021, and two crates it needs are unmaintained (RUSTSEC-2025-0057, RUSTSEC-2024-0384).
 /// * Its `flush` asks Linux for `sync_file_range`, which does not survive a power cut; its `flush_async` can wait for
 ///   ever. This adapter writes from one thread, and syncs the files itself before it answers.
-/// * It keeps large groups of rows in files of their own (`blobs`), which it never syncs. This adapter does; but between
-///   a write and that sync, the kernel may store the reference to such a file before the file. A power cut just then can
-///   cost old rows of more than some kilobytes.
+/// * It keeps pages of more than 128 KiB (up to 16 rows make a page) in files of their own, `blobs`, which it never
+///   syncs. This adapter does; but before that, the kernel may store the reference to such a file without the file. A
+///   power cut just then can cost old rows of that page.
 /// * A disk that fails or is full cannot be got over without opening the store anew: it answers
 ///   [`StoreError::Damaged`] from then on.
 ///
