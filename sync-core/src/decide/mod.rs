@@ -16,6 +16,7 @@ pub mod identity;
 mod merge;
 mod observe;
 mod plan;
+mod register;
 mod resolve;
 mod settle;
 
