@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +22,9 @@ use crate::store::{Batch, Change, Precondition, Rows, Store, StoreError, Table};
 
 /// Most memory for cached pages, in bytes.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long an open waits for whoever has the directory open, in steps.
+const PATIENCE: (u32, Duration) = (150, Duration::from_millis(20));
 
 /// Keeps everything in a directory of sled's: what it acknowledges survives a crash and a power cut.
 ///
@@ -41,7 +45,8 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in directory `dir`, which is created if need be. Does blocking I/O.
+    /// Opens the store in directory `dir`, which is created if need be. Does blocking I/O, and waits for up to three
+    /// seconds for somebody else to close it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the directory cannot be used or is open elsewhere;
@@ -49,6 +54,7 @@ impl SledStore {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let named = |e: io::Error| StoreError::Unavailable(format!("directory {}: {e}", dir.display()));
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        wait_for_lock(&dir.join("db")).map_err(named)?;
         let db = guarded(|| config.open())?;
         let files = Files::open(dir).map_err(named)?;
         directory::sync(dir).map_err(named)?;
@@ -170,6 +176,24 @@ impl Writer {
             self.failed.insert(error).clone()
         })
     }
+}
+
+/// Waits until nobody has the log open. sled's own threads keep it for a moment after it was closed.
+fn wait_for_lock(log: &Path) -> io::Result<()> {
+    let (steps, step) = PATIENCE;
+    for _ in 0..steps {
+        let log = match File::open(log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        match log.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::park_timeout(step),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => return Ok(()),
+        }
+    }
+    // sled will say that it is open.
+    Ok(())
 }
 
 /// The files that sled does not sync, or not well enough.
