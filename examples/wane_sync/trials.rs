@@ -122,7 +122,7 @@ impl Play {
 
     pub(crate) async fn bad_weather(&mut self) -> Judged {
         let faults = [
-            (Fault::Refuse(429, Some(1)), 2),
+            (Fault::Refuse(429, Some(1)), 1),
             (Fault::Refuse(503, None), 1),
             (Fault::FailAfter(502), 1),
             (Fault::LoseAnswer, 1),
