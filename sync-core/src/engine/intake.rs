@@ -126,7 +126,7 @@ impl Ledger {
                 self.change(side, class, Hint { id, at, author, told }).await
             }
             News::Gone { id, at, .. } => self.lose(side, &id, at).await,
-            News::Merged { into, from, at } => self.merge(side, &into, &from, at).await,
+            News::Merged { into, from, .. } => self.merge(side, &into, &from).await,
             News::Happened { id, match_value, activity } => {
                 self.happen(side, id, match_value, activity).await
             }
@@ -231,13 +231,7 @@ impl Ledger {
     }
 
     /// Records of one side became one: so do their pairs. The pair of the survivor takes the others in.
-    async fn merge(
-        &mut self,
-        side: Side,
-        into: &RecordId,
-        from: &[RecordId],
-        at: Timestamp,
-    ) -> Result<Fate, StoreError> {
+    async fn merge(&mut self, side: Side, into: &RecordId, from: &[RecordId]) -> Result<Fate, StoreError> {
         let mut pairs: Vec<PairId> = Vec::new();
         for id in std::iter::once(into).chain(from) {
             if let Some(pair) = self.draft.find(&IndexKey::record(side, id)).await?
@@ -262,7 +256,6 @@ impl Ledger {
             present.heard += 1;
         }
         pair.aliases[side].retain(|a| a != into);
-        let _ = at;
         Ok(Fate::Effect(first, Effect::Changed, Class::Edit))
     }
 
