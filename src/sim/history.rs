@@ -3,6 +3,9 @@
 //! Replays every accepted change of the two records of one person in canonical words, and keeps for each edit which
 //! other edits its author could see: all whose values that side had ever shown. An edit that somebody could see and
 //! overwrote is *overwritten*; the others *stand*, and one of them must be the final value (P5).
+//!
+//! Two records may show the same text and tell its parts apart in different ways. Whoever then takes words out of it has
+//! overwritten what brought them, whichever part they were typed as.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +22,15 @@ pub(super) struct Typed {
     saw: BTreeSet<usize>,
     /// Another edit of the field was made in the same second at Stripe, whose clock has no finer step.
     crowded: bool,
+    /// Somebody took its words out of the text that both records showed, as words of another part.
+    pub(super) taken_out: bool,
+}
+
+impl Typed {
+    /// An edit by somebody who saw no other.
+    fn in_the_dark(field: &Field, value: Option<Value>) -> Self {
+        Self { field: field.clone(), value, saw: BTreeSet::new(), crowded: false, taken_out: false }
+    }
 }
 
 /// All edits of one person.
@@ -61,7 +73,8 @@ impl History {
                 native[index].insert(name.clone(), value.clone().and_then(Value::new));
             }
             let after = source.mapping.get(&native[index]);
-            history.changed(source, (at, &change.actor), &before, &after);
+            let there = sources[1 - index].mapping.get(&native[1 - index]);
+            history.changed(source, (at, &change.actor), [&before, &after, &there]);
         }
         history
     }
@@ -80,6 +93,13 @@ impl History {
         self.typed.iter().any(|t| t.crowded && t.field == *field && same(t))
     }
 
+    /// Whether the same words were typed as another part of the text.
+    pub(super) fn is_told_apart(&self, typed: &Typed, entity: &Entity) -> bool {
+        let parts = entity.text_of(&typed.field);
+        let other = |t: &&Typed| parts.contains(&t.field) && t.field != typed.field;
+        typed.value.is_some() && self.typed.iter().filter(other).any(|t| t.value == typed.value)
+    }
+
     /// Standing edits that are no mere repetition of what somebody overwrote: the same words may be entered on both
     /// sides at once.
     pub(super) fn lost(&self, field: &Field, last_word: &Option<Value>) -> Vec<&Typed> {
@@ -93,22 +113,43 @@ impl History {
             .collect()
     }
 
-    fn changed(&mut self, source: &Source<'_>, by: (Timestamp, &Actor), before: &Fields, after: &Fields) {
-        let (at, actor) = by;
+    /// A record changed from `before` to `after` while the other showed `there`.
+    fn changed(
+        &mut self,
+        source: &Source<'_>,
+        (at, actor): (Timestamp, &Actor),
+        [before, after, there]: [&Fields; 3],
+    ) {
         let person = !matches!(actor, Actor::Api(_));
         let step = if source.side == Side::Right { 1_000 } else { 1 };
         let tick = (at.as_millis() + source.skew_ms).div_euclid(step);
+        let is_edited = |field: &Field| before.get(field) != after.get(field);
         for (field, value) in after {
-            if before.get(field) == Some(value) {
+            let retyped =
+                !is_edited(field) && person && step > 1 && self.is_retyped(source.side, field, is_edited);
+            if !is_edited(field) && !retyped {
                 continue;
             }
-            let origin = if person {
+            let origin = if retyped {
+                self.typed.push(Typed::in_the_dark(field, value.clone()));
+                Some(self.typed.len() - 1)
+            } else if person {
+                self.take_out_words(field, before, after, there);
                 Some(self.type_in(source.side, field, value.clone(), (tick, step > 1)))
             } else {
                 self.origin(field, value.as_ref())
             };
             self.shown.entry((source.side, field.clone())).or_default().push(Entry { tick, person, origin });
         }
+    }
+
+    /// Whoever edits one part of a text that is one property has typed the others as well. That matters where we had just
+    /// overwritten what somebody typed: now it was seen.
+    fn is_retyped(&self, side: Side, field: &Field, is_edited: impl Fn(&Field) -> bool) -> bool {
+        let overwritten = self.shown.get(&(side, field.clone())).is_some_and(
+            |entries| matches!(entries.as_slice(), [.., before, last] if before.person && !last.person),
+        );
+        overwritten && self.entity.text_of(field).iter().any(is_edited)
     }
 
     /// Within one tick of its clock a system cannot say what came first, so nobody can be held to it.
@@ -126,8 +167,18 @@ impl History {
         for other in &crowd {
             self.typed[*other].crowded = true;
         }
-        self.typed.push(Typed { field: field.clone(), value, saw, crowded: !crowd.is_empty() });
+        self.typed.push(Typed { saw, crowded: !crowd.is_empty(), ..Typed::in_the_dark(field, value) });
         self.typed.len() - 1
+    }
+
+    /// Notes edits of other parts of the text that both records showed, whose words are not in it any more.
+    fn take_out_words(&mut self, field: &Field, before: &Fields, after: &Fields, there: &Fields) {
+        let parts = self.entity.text_of(field);
+        let [before, after, there] = [before, after, there].map(|fields| words_of(parts, fields));
+        for typed in self.typed.iter_mut().filter(|t| parts.contains(&t.field) && t.field != *field) {
+            let was_in = before == there && are_words_in(&typed.value, &before);
+            typed.taken_out |= was_in && !are_words_in(&typed.value, &after);
+        }
     }
 
     /// The latest edit that gave this value.
@@ -135,4 +186,15 @@ impl History {
         let same = |t: &Typed| t.field == *field && self.entity.same(field, t.value.as_ref(), value);
         self.typed.iter().rposition(same)
     }
+}
+
+/// All words of the text that these fields are parts of.
+pub(super) fn words_of<'a>(parts: &[Field], shown: &'a Fields) -> Vec<&'a str> {
+    let values = parts.iter().filter_map(|part| shown.get(part)?.as_ref());
+    values.flat_map(|value| value.as_str().split_whitespace()).collect()
+}
+
+/// Whether a value has no word that is not in a text.
+pub(super) fn are_words_in(value: &Option<Value>, text: &[&str]) -> bool {
+    value.iter().flat_map(|v| v.as_str().split_whitespace()).all(|word| text.contains(&word))
 }

@@ -16,7 +16,7 @@
 //! # What it does not do
 //! Webhooks are never lost for good, because nothing repairs that yet. Deleted and merged people are judged only by
 //! what can be seen from outside: one twin, purchases told at most once, counts, budget, quiet. Deliveries are not replayed
-//! when a customer was changed twice within one second: Stripe's events have no finer time.
+//! when a customer was changed twice within one second (Stripe's events have no finer time) or contacts were merged.
 
 mod chance;
 mod emulators;

@@ -7,11 +7,14 @@ use async_trait::async_trait;
 use sync_core::clock::{Clock, TokioClock};
 use sync_core::http::{Request, Response, Transport, TransportError};
 use sync_core::model::Timestamp;
-use sync_core::testing::fake::{Actor, FakeSystem, OracleLog, What};
+use sync_core::testing::fake::{Actor, Change, FakeSystem, OracleLog};
 use tokio::sync::{Notify, oneshot};
 
 use super::chance::millis;
 use super::trace::Trace;
+
+/// A record, and the properties that a request wants to set.
+pub(super) type Update = (String, Vec<String>);
 
 /// What the simulator needs to know of an emulated system.
 pub(super) trait Emulator: FakeSystem {
@@ -19,8 +22,8 @@ pub(super) trait Emulator: FakeSystem {
     const NAME: &'static str;
     /// What really happened.
     fn oracle(&self) -> &OracleLog;
-    /// The records a request wants to change, if it wants to change any.
-    fn updated(request: &Request) -> Vec<String>;
+    /// What a request wants to change of records that exist.
+    fn updated(request: &Request) -> Vec<Update>;
 }
 
 /// An emulated system, and the way to it.
@@ -72,8 +75,8 @@ impl<F: Emulator> Wire<F> {
             let reply = system.handle(now, request);
             let status = reply.response.as_ref().map(|r| r.status().as_u16());
             let applied = status.is_some_and(|s| s < 300);
-            for record in wanted.iter().filter(|_| applied) {
-                self.check_idle(system, before, record);
+            for update in wanted.iter().filter(|_| applied) {
+                self.check_idle(system, before, update);
             }
             let answer = status.map_or("nothing".to_owned(), |s| s.to_string());
             let body = String::from_utf8_lossy(request.body());
@@ -83,13 +86,17 @@ impl<F: Emulator> Wire<F> {
         })
     }
 
-    fn check_idle(&self, system: &F, before: usize, record: &str) {
+    fn check_idle(&self, system: &F, before: usize, (record, names): &Update) {
         let changes = system.oracle().changes();
-        if changes[before..].iter().any(|c| c.record == record) {
+        // Not only those of this record: what is asked of a merged one happens to another.
+        if changes.len() > before {
             return;
         }
-        let last = changes.iter().rev().find(|c| c.record == record && c.what != What::Happened);
-        if last.is_some_and(|c| matches!(c.actor, Actor::Api(_))) {
+        let by_us = |name: &String| {
+            let sets = |c: &&Change| c.record == *record && c.properties.contains_key(name);
+            changes.iter().rev().find(sets).is_some_and(|c| matches!(c.actor, Actor::Api(_)))
+        };
+        if names.iter().all(by_us) {
             self.trace.note(format!("{:7} !! this write changed nothing", F::NAME));
             lock(&self.idle).push(format!("{} {record}", F::NAME));
         }

@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Lost, Moment, Pair, PerSide, Said, Shown, Side, Value};
+use crate::model::{Agreed, By, Field, Known, Lost, Pair, PerSide, Said, Shown, Side, Timestamp, Value};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -81,7 +81,9 @@ impl View<'_> {
             (Some(left), Some(right), base) => self.between(left, right, base.is_none()),
             (Some(said), None, base) => self.against_base(Side::Left, said, base),
             (None, Some(said), base) => self.against_base(Side::Right, said, base),
-            (None, None, Some(base)) => (base.from, Said { value: base.value.clone(), at: base.at }, None),
+            (None, None, Some(base)) => {
+                (base.from, Said { value: base.value.clone(), at: base.at, over: 0 }, None)
+            }
             (None, None, None) => self.between(self.found(Side::Left), self.found(Side::Right), true),
         }
     }
@@ -107,12 +109,15 @@ impl View<'_> {
     /// The last edit on a side, unless it was taken into account already.
     fn news(&self, side: Side) -> Option<Said> {
         let said = self.shown[side].said()?;
-        self.base.is_none_or(|b| b.heard[side].is_before(&said)).then_some(said)
+        self.base.is_none_or(|b| !b.heard[side].covers(&said)).then_some(said)
     }
 
-    /// What a side holds, as if it had been said.
+    /// What a side holds, as if it had been said. A field that nobody emptied was empty always, so that any edit is later.
     fn found(&self, side: Side) -> Said {
-        Said { value: self.shown[side].value.clone(), at: self.shown[side].at }
+        let shown = self.shown[side];
+        let always = shown.by == By::Nobody && shown.value.is_none();
+        let at = if always { Timestamp::EPOCH } else { shown.at };
+        Said { value: shown.value.clone(), at, over: shown.over }
     }
 
     /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.
@@ -129,7 +134,7 @@ impl View<'_> {
             return (side, said, content.then_some((side.other(), other)));
         };
         let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
-        let standing = Said { value: base.value.clone(), at: base.at };
+        let standing = Said { value: base.value.clone(), at: base.at, over: 0 };
         if in_view || base.from == side {
             return (side, said, None);
         }
@@ -169,9 +174,9 @@ impl View<'_> {
         Rival { value: said.value.as_ref(), at: said.at, resolution: self.policy.resolution[side] }
     }
 
-    fn heard(&self, side: Side) -> Moment {
-        let before = self.base.map_or(Moment::default(), |b| b.heard[side]);
-        self.shown[side].known().filter(|known| known.at >= before.at).unwrap_or(before)
+    fn heard(&self, side: Side) -> Known {
+        let before = self.base.map(|b| b.heard[side].clone()).unwrap_or_default();
+        self.shown[side].known().unwrap_or_default().and(before)
     }
 
     fn same(&self, a: Option<&Value>, b: Option<&Value>) -> bool {

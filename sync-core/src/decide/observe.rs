@@ -4,15 +4,14 @@
 //! last one typed by a person. Taking the later of two entries is commutative, associative and idempotent; so is this.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::model::{
-    Agreed, Author, By, Edit, Field, Lost, Pair, Present, RecordId, Said, Seen, Sent, Shown, Side, Timestamp,
-    Value,
+    Agreed, Author, By, Edit, Field, Lost, Pair, Present, RecordId, Said, Seen, Sent, SentKind, Shown, Side,
+    Timestamp, Value, print,
 };
 
 use super::plan::Policy;
-use super::register::{is_news, refine, supersede, tie, uncover};
+use super::register::{found, is_told, refine, supersede, tie, uncover};
 
 /// How we came to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +59,8 @@ pub struct Heard {
     pub value: Option<Value>,
     /// The edits that led to it, as far as they are told, newest first.
     pub edits: Vec<Edit>,
+    /// What the newest edit took the place of, if that was told.
+    pub over: Option<Option<Value>>,
 }
 
 /// What news did to belief.
@@ -72,9 +73,6 @@ pub enum Effect {
     /// It changed what we believe.
     Changed,
 }
-
-/// The shortest time between two moments we tell apart.
-const INSTANT: Duration = Duration::from_millis(1);
 
 /// Folds in what `side` said.
 pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation) -> Effect {
@@ -100,12 +98,12 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
     for (field, said) in lost {
         pair.remember(Lost { field, side, said });
     }
-    for field in landed {
-        land(pair, side, &field);
+    for field in &landed {
+        land(pair, side, field);
     }
     if settles && pair.sent[side].as_ref().is_some_and(|s| s.unsure) {
         // We looked: what arrived has moved the base above, and what did not is planned anew.
-        overtaken(pair, side, seen);
+        overtaken(pair, policy, side, (seen, &landed));
         pair.sent[side] = None;
     }
     effect
@@ -147,7 +145,9 @@ fn known(present: &Present, sent: Option<&Sent>, policy: &Policy, hint: &Hint) -
     let echo = ours && in_flight.is_some_and(|agreed| same(&agreed.value));
     // While other words are on their way, the value we know may be a person's answer to them.
     let overtaken = in_flight.is_some_and(|agreed| !same(&agreed.value)) && !ours && hint.at > shown.at;
-    if echo || (same(&shown.value) && !overtaken) {
+    // Of a value that was merely found, it tells that somebody typed it.
+    let typed = shown.by == By::Nobody && hint.author == Author::Other;
+    if echo || (same(&shown.value) && !overtaken && !typed) {
         Effect::Nothing
     } else if hint.at <= shown.at && (ours || shown.by == By::Person) {
         Effect::Stale
@@ -161,7 +161,8 @@ pub fn gone(pair: &mut Pair, side: Side, id: &RecordId, at: Timestamp) -> Effect
     match &pair.sides[side] {
         Seen::Present(present) if present.id == *id => {
             pair.sides[side] = Seen::Absent { id: id.clone(), at };
-            pair.sent[side] = None;
+            // An activity on its way may have been told before.
+            pair.sent[side].take_if(|sent| sent.kind != SentKind::Emit);
             Effect::Changed
         }
         _ => Effect::Nothing,
@@ -174,20 +175,31 @@ fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
     Seen::Present(Box::new(Present { id: seen.id.clone(), fields: BTreeMap::new(), doubt, heard: 0 }))
 }
 
-/// Nobody knows whether our words arrived, and now a person's are there of which we had not heard. If ours did arrive
-/// those were typed over them, so they stand; in case they did not, ours are kept in the history.
+/// Nobody knew whether our words arrived, and now others are there. A write arrives whole, so if a part of it `landed`, the
+/// others were typed over it, even if they are what was there before. If nothing of it landed, words of which we had not
+/// heard may have been typed over ours all the same: they stand, and ours are kept in the history.
 /// Where the side keeps a history, that has told.
-fn overtaken(pair: &mut Pair, side: Side, seen: &Observation) {
+fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Observation, &[Field])) {
     let Some(sent) = pair.sent[side].clone() else { return };
+    let arrived = landed.iter().any(|field| sent.fields.contains_key(field));
     for (field, mut agreed) in sent.fields {
-        let Some(shown) = pair.present(side).and_then(|p| p.fields.get(&field)) else { continue };
-        let unheard = shown.said().is_some_and(|said| agreed.heard[side].is_before(&said));
+        let Some(shown) = pair.present_mut(side).and_then(|p| p.fields.get_mut(&field)) else { continue };
+        let unheard = shown.said().is_some_and(|said| !agreed.heard[side].covers(&said));
         let told = seen.fields.get(&field).is_some_and(|heard| !heard.edits.is_empty());
-        if shown.by == By::Person && unheard && !told && shown.value != agreed.value {
+        let typed = shown.by == By::Person && unheard;
+        if told || policy.entity.same(&field, shown.value.as_ref(), agreed.value.as_ref()) {
+            continue;
+        }
+        if arrived && !typed {
+            let at = policy.tick(side, seen.at).max(shown.at);
+            supersede(shown, Shown::new(shown.value.clone(), at, false, By::Person));
+        }
+        if arrived || typed {
             agreed.held[side] = Some(shown.at);
-            let said = Said { value: agreed.value.clone(), at: agreed.at };
-            pair.remember(Lost { field: field.clone(), side: agreed.from, said });
+            let said = Said { value: agreed.value.clone(), at: agreed.at, over: 0 };
+            let lost = Lost { field: field.clone(), side: agreed.from, said };
             pair.base.insert(field, agreed);
+            (!arrived).then(|| pair.remember(lost));
         }
     }
 }
@@ -198,6 +210,7 @@ fn land(pair: &mut Pair, side: Side, field: &Field) {
     if let Some(agreed) = sent.fields.get(field) {
         let mut agreed = agreed.clone();
         agreed.held[side] = pair.present(side).and_then(|p| p.fields.get(field)).map(|shown| shown.at);
+        agreed.restated[side] |= agreed.from == side;
         pair.base.insert(field.clone(), agreed);
     } else if let Some(base) = pair.base.get_mut(field) {
         base.restated[side] |= sent.restated.get(field) == Some(&base.value);
@@ -224,8 +237,13 @@ impl Fold<'_> {
     fn all(&mut self, seen: &Observation) -> bool {
         let settles = seen.source == Source::Read(self.present.heard);
         for (field, heard) in &seen.fields {
-            for edit in heard.edits.iter().rev() {
-                self.edit(field, edit);
+            for (index, edit) in heard.edits.iter().enumerate().rev() {
+                // The order of the list tells more than the times of its entries.
+                let follows = |newer: &Edit| newer.at == edit.at && newer.author == edit.author;
+                if !heard.edits[..index].iter().any(follows) {
+                    let over = heard.over.as_ref().filter(|_| index == 0);
+                    self.edit(field, edit, over.map_or(0, |value| print(value.as_ref(), false)));
+                }
             }
             self.value(field, heard, seen, settles);
         }
@@ -242,10 +260,10 @@ impl Fold<'_> {
     }
 
     /// One exactly timed edit.
-    fn edit(&mut self, field: &Field, edit: &Edit) {
+    fn edit(&mut self, field: &Field, edit: &Edit, over: u32) {
         let by = if self.is_ours(field, edit) { By::Us } else { By::Person };
-        let at = edit.at.min(self.policy.latest);
-        let new = Shown { value: edit.value.clone(), at, exact: true, by, floor: None, covered: None };
+        let at = self.policy.tick(self.side, edit.at);
+        let new = Shown { over, ..Shown::new(edit.value.clone(), at, true, by) };
         if by == By::Us && self.was_sent(field, edit.value.as_ref()) {
             self.landed.push(field.clone());
         }
@@ -254,20 +272,14 @@ impl Fold<'_> {
             return self.effect(Effect::Changed);
         };
         let same = self.policy.entity.same(field, old.value.as_ref(), new.value.as_ref());
-        let resolution = self.policy.resolution[self.side];
-        // A read told which value of one tick of the clock came last *then*; this may have come after it.
-        let same_tick = old.floor.is_some() && new.at < old.at && new.at.plus(resolution) > old.at;
         let effect = if !old.exact && new.at <= old.at && same {
             refine(old, new)
-        } else if same_tick && !same {
-            self.present.doubt = true;
-            Effect::Changed
         } else if new.at > old.at {
             supersede(old, new)
         } else if new.at < old.at {
-            uncover(old, &new, resolution, |said| self.lost.push((field.clone(), said)))
+            uncover(old, &new, |said| self.lost.push((field.clone(), said)))
         } else {
-            self.present.doubt |= !same && is_news(old, &new);
+            self.present.doubt |= !same && !is_told(old, &new);
             tie(old, new)
         };
         self.edited |= by == By::Person && effect == Effect::Changed;
@@ -276,11 +288,12 @@ impl Fold<'_> {
 
     /// A value shown at a time, whoever put it there and whenever that was.
     fn value(&mut self, field: &Field, heard: &Heard, seen: &Observation, settles: bool) {
-        let at = seen.at.min(self.policy.latest);
+        let at = self.policy.tick(self.side, seen.at);
         let value = heard.value.as_ref();
         let ours = self.was_sent(field, value);
         let by = if ours || self.was_agreed(field, value) { By::Us } else { By::Person };
-        let new = Shown { value: heard.value.clone(), at, exact: false, by, floor: None, covered: None };
+        let new = self.last_edit(field, heard).unwrap_or(Shown::new(heard.value.clone(), at, false, by));
+        let by = new.by;
         let Some(old) = self.present.fields.get_mut(field) else {
             let by = if ours { By::Us } else { By::Nobody };
             self.present.fields.insert(field.clone(), Shown { by, ..new });
@@ -296,9 +309,7 @@ impl Fold<'_> {
             return;
         }
         let effect = if settles {
-            // Nothing was heard since the read was asked for, so what it found came after all we knew.
-            let floor = old.at.plus(INSTANT);
-            supersede(old, Shown { at: at.max(floor), floor: Some(floor), ..new })
+            found(old, new, ours)
         } else if at > old.at && seen.source == Source::Event {
             supersede(old, new)
         } else if at >= old.at && heard.edits.is_empty() {
@@ -312,6 +323,14 @@ impl Fold<'_> {
         }
         self.edited |= by == By::Person && effect == Effect::Changed;
         self.effect(effect);
+    }
+
+    /// The edit that led to what is shown, if it was told.
+    fn last_edit(&self, field: &Field, heard: &Heard) -> Option<Shown> {
+        let edit = heard.edits.first()?;
+        let by = if self.is_ours(field, edit) { By::Us } else { By::Person };
+        let same = self.policy.entity.same(field, edit.value.as_ref(), heard.value.as_ref());
+        same.then(|| Shown::new(heard.value.clone(), self.policy.tick(self.side, edit.at), true, by))
     }
 
     fn effect(&mut self, effect: Effect) {

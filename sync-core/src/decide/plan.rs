@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Activity, Agreed, Entity, Field, Fields, Moment, Pair, PerSide, Present, RecordId, Refusals, Seen,
+    Activity, Agreed, Entity, Field, Fields, Known, Pair, PerSide, Present, RecordId, Refusals, Seen,
     SentKind, Side, Timestamp, Value,
 };
 
@@ -36,6 +36,16 @@ pub struct Policy {
     pub tells: PerSide<bool>,
     /// Times later than this are clamped to it: nothing was edited in the future.
     pub latest: Timestamp,
+}
+
+impl Policy {
+    /// The tick of a side's clock in which something happened, which is all that its times can tell.
+    #[must_use]
+    pub fn tick(&self, side: Side, at: Timestamp) -> Timestamp {
+        let step = i64::try_from(self.resolution[side].as_millis()).unwrap_or(i64::MAX).max(1);
+        let ms = at.min(self.latest).as_millis();
+        Timestamp::from_millis(ms - ms.rem_euclid(step))
+    }
 }
 
 /// A planned step. Plain data: it holds no handles and can be compared.
@@ -178,7 +188,7 @@ fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option
             return None;
         }
         if !is_refused {
-            let mut heard = PerSide::<Moment>::default();
+            let mut heard = PerSide::<Known>::default();
             heard[side.other()] = shown.known().unwrap_or_default();
             let held = PerSide::from_fn(|s| (s != side).then_some(shown.at));
             let (value, from, at) = (shown.value.clone(), side.other(), shown.at);

@@ -1,76 +1,135 @@
 //! The two registers of a field on one side: the last value shown, and the last one typed by a person. Both are ordered by
 //! the side's own clock, and taking the later of two entries is commutative, associative and idempotent.
+//!
+//! Within one tick of the clock there is no order. What is known of a tick is kept as a set ([`Shown::passed`]), and which
+//! of it came last only a read can tell ([`found`]).
 
-use std::time::Duration;
-
-use crate::model::{By, Said, Shown};
+use crate::model::{By, Moment, Said, Shown, print};
 
 use super::observe::Effect;
+
+/// Most entries of one tick that are remembered.
+const MOST_PASSED: usize = 16;
 
 /// The same value, now with the time of the edit itself.
 pub(super) fn refine(old: &mut Shown, new: Shown) -> Effect {
     let at = old.floor.map_or(new.at, |floor| new.at.max(floor));
-    *old = Shown { at, floor: old.floor, covered: old.covered.take(), ..new };
+    let passed = std::mem::take(&mut old.passed);
+    *old = Shown { at, floor: old.floor, covered: old.covered.take(), passed, ..new };
     Effect::Changed
 }
 
+/// A later value takes the place of what was shown.
 pub(super) fn supersede(old: &mut Shown, new: Shown) -> Effect {
     let covered = if new.by == By::Us { old.said() } else { None };
-    *old = Shown { covered, ..new };
+    replace(old, Shown { covered, ..new });
     Effect::Changed
 }
 
 /// An older edit still matters when a person made it and only our own value covers it.
-pub(super) fn uncover(
-    old: &mut Shown,
-    new: &Shown,
-    resolution: Duration,
-    mut lose: impl FnMut(Said),
-) -> Effect {
-    if old.by != By::Us || new.by != By::Person {
+pub(super) fn uncover(old: &mut Shown, new: &Shown, lose: impl FnMut(Said)) -> Effect {
+    if old.by != By::Us || new.by != By::Person || is_told(old, new) {
         return Effect::Stale;
     }
-    let said = Said { value: new.value.clone(), at: new.at };
-    match &mut old.covered {
-        Some(covered) if (said.at, &said.value) <= (covered.at, &covered.value) => {
-            if said.at.plus(resolution) > covered.at && said.value != covered.value {
-                lose(said);
+    let said = Said { value: new.value.clone(), at: new.at, over: new.over };
+    match &old.covered {
+        Some(covered) if is_before(&said, covered, old) => {
+            if said.at == covered.at {
+                old.passed.push(said.moment());
+                [said].into_iter().for_each(lose);
             }
             Effect::Stale
         }
-        covered => {
-            covered.take().filter(|c| c.at == said.at).into_iter().for_each(lose);
-            *covered = Some(said);
+        _ => {
+            let new = Shown { covered: Some(said.clone()), passed: Vec::new(), ..old.clone() };
+            let rival = |c: &Said| c.at == said.at && c.value != said.value;
+            old.covered.clone().filter(rival).into_iter().for_each(lose);
+            replace(old, new);
             Effect::Changed
         }
     }
 }
 
-/// Whether an edit of the very instant of what is shown tells anything.
-pub(super) fn is_news(old: &Shown, new: &Shown) -> bool {
-    let told_before = old.covered.as_ref().is_some_and(|c| (c.at, &c.value) == (new.at, &new.value));
-    (old.by, &old.value) != (new.by, &new.value) && !(new.by == By::Person && told_before)
+/// Which of two edits under our own value came first. Within one tick, what was typed over ours came after what ours covers;
+/// else the order of values decides.
+fn is_before(said: &Said, covered: &Said, ours: &Shown) -> bool {
+    let over_ours = |edit: &Said| edit.over == print(ours.value.as_ref(), false);
+    if said.at == covered.at && over_ours(said) != over_ours(covered) {
+        return over_ours(covered);
+    }
+    (said.at, &said.value) < (covered.at, &covered.value)
 }
 
-/// Two edits at one moment of the side's clock. If their values differ only a read can tell which is shown. Until then ours
+/// Whether this was told before.
+pub(super) fn is_told(old: &Shown, new: &Shown) -> bool {
+    told(old, new).is_some()
+}
+
+/// What was told before and may be this, the latest first.
+fn told(old: &Shown, new: &Shown) -> Option<Moment> {
+    let moment = new.moment();
+    let passed = old.passed.iter().rev().copied();
+    let all =
+        [Some(old.moment()), old.covered.as_ref().map(Said::moment)].into_iter().flatten().chain(passed);
+    all.into_iter().find(|m| m.may_be(&moment))
+}
+
+/// Two values at one moment of the side's clock. If they differ only a read can tell which is shown. Until then ours
 /// counts as shown and a person's as covered by it; between two of a kind the order of values decides, so that the order
 /// of arrival does not.
 pub(super) fn tie(old: &mut Shown, new: Shown) -> Effect {
-    if !is_news(old, &new) {
+    if is_told(old, &new) {
         return Effect::Nothing;
     }
     match (old.by, new.by) {
         (By::Us, By::Person) => {
-            let said = Said { value: new.value, at: new.at };
-            if old.covered.as_ref().is_none_or(|c| (c.at, &c.value) < (said.at, &said.value)) {
-                old.covered = Some(said);
-            }
+            uncover(old, &new, |_| {});
         }
-        (By::Person, By::Us) => *old = Shown { covered: old.said(), ..new },
-        _ if (new.by, &new.value) > (old.by, &old.value) => {
-            *old = Shown { covered: old.covered.take(), ..new };
+        (By::Person, By::Us) => {
+            supersede(old, new);
         }
-        _ => {}
+        _ if is_later(&new, old) => {
+            let covered = old.covered.take().filter(|_| new.by == By::Us);
+            replace(old, Shown { covered, ..new });
+        }
+        _ => old.passed.push(new.moment()),
     }
     Effect::Changed
+}
+
+/// Which of two values of a kind and of one tick counts as shown: what was typed over the other, else by their order.
+fn is_later(new: &Shown, old: &Shown) -> bool {
+    let over = |a: &Shown, b: &Shown| a.over == print(b.value.as_ref(), false);
+    if new.by == old.by && over(new, old) != over(old, new) {
+        return over(new, old);
+    }
+    (new.by, &new.value) > (old.by, &old.value)
+}
+
+/// A read found this value, with nothing heard since it was asked for: it came after all that was known. If it is one of
+/// the values that people typed in the last tick, and not `in_flight`, that one came last.
+pub(super) fn found(old: &mut Shown, new: Shown, in_flight: bool) -> Effect {
+    let of_that_tick = Shown { at: old.at, exact: true, by: By::Person, ..new.clone() };
+    if let Some(known) = told(old, &of_that_tick).filter(|_| !in_flight) {
+        return supersede(old, Shown { over: known.over, ..of_that_tick });
+    }
+    let (at, floor) = (new.at.max(old.at), Some(old.at));
+    supersede(old, Shown { at, floor, ..new })
+}
+
+/// Puts `new` in the place of `old`, and remembers what was shown in the same ticks.
+fn replace(old: &mut Shown, mut new: Shown) {
+    let said = new.said();
+    let ticks = [Some(new.at), said.as_ref().map(|s| s.at)];
+    let shown_now = [Some(new.moment()), said.map(|s| s.moment())];
+    // What was merely found may be told yet.
+    let before = [(old.by != By::Nobody).then(|| old.moment()), old.covered.as_ref().map(Said::moment)];
+    let passed = std::mem::take(&mut old.passed).into_iter().chain(before.into_iter().flatten());
+    for moment in passed.filter(|m| ticks.contains(&Some(m.at)) && !shown_now.contains(&Some(*m))) {
+        if !new.passed.contains(&moment) {
+            new.passed.push(moment);
+        }
+    }
+    new.passed.truncate(MOST_PASSED);
+    *old = new;
 }

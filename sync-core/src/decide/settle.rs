@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::model::{
-    By, Field, Fields, Moment, OpId, Pair, Present, Properties, RecordId, Refusal, Seen, Sent, SentKind,
-    Shown, Side, Timestamp,
+    By, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal, Seen, Sent, SentKind,
+    Shown, Side, Timestamp, Value,
 };
 
 use super::merge::{note, verdict};
 use super::plan::{Op, Policy, values};
+use super::register::supersede;
 
 /// How a write went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Outcome {
         /// The side's time of the write.
         at: Timestamp,
     },
-    /// The side has such a record already: it is the twin, and must be read.
+    /// The side has such a record already: it is the twin, and must be read. Perhaps it is what we created ourselves.
     Exists(RecordId),
     /// The side will not take it, and says which fields are at fault, if it says.
     Refused {
@@ -84,7 +85,10 @@ pub fn settle(pair: &mut Pair, policy: &Policy, side: Side, outcome: Outcome) {
     let creating = sent.kind == SentKind::Create;
     match outcome {
         Outcome::Done { id, shown, at } => done(pair, policy, side, sent, (id, shown, at)),
-        Outcome::Exists(id) if creating => pair.sides[side] = Seen::unread(id),
+        Outcome::Exists(id) if creating => {
+            pair.sides[side] = Seen::unread(id);
+            pair.sent[side] = Some(Sent { unsure: true, ..sent });
+        }
         Outcome::Exists(_) => {
             let culprit: Vec<Field> = policy.entity.match_field().cloned().into_iter().collect();
             refuse(pair, side, &sent, "held by another record".to_owned(), culprit);
@@ -97,6 +101,12 @@ pub fn settle(pair: &mut Pair, policy: &Policy, side: Side, outcome: Outcome) {
     if creating && pair.sent[side].is_none() {
         promote_alias(pair, side);
     }
+}
+
+/// We looked for what a creation may have made, and the record that is there was made by somebody else. What it shows is
+/// not ours, even where it is what we would have written.
+pub fn not_ours(pair: &mut Pair, side: Side) {
+    pair.sent[side].take_if(|sent| sent.kind == SentKind::Create);
 }
 
 /// We looked for a record and the side has none.
@@ -131,12 +141,14 @@ fn done(
     if sent.kind == SentKind::Emit {
         return;
     }
+    let at = policy.tick(side, at);
     if sent.kind == SentKind::Create {
         adopt(pair, side, id, &shown, at);
     }
     let Seen::Present(present) = &mut pair.sides[side] else { return };
     for (field, mut agreed) in sent.fields {
         agreed.held[side] = Some(at);
+        agreed.restated[side] |= agreed.from == side;
         let now_shown = shown.get(&field).unwrap_or(&agreed.value);
         if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {
             let reason = "the system stored it differently".to_owned();
@@ -145,15 +157,15 @@ fn done(
         } else {
             pair.refused[side].fields.remove(&field);
         }
-        let new = Shown { value: now_shown.clone(), at, exact: true, by: By::Us, floor: None, covered: None };
-        show(present, &field, new, agreed.heard[side]);
+        let new = Shown::new(now_shown.clone(), at, true, By::Us);
+        show(present, &field, new, &agreed.heard[side]);
         pair.base.insert(field, agreed);
     }
     for (field, value) in sent.restated {
         let Some(base) = pair.base.get_mut(&field).filter(|b| b.value == value) else { continue };
         base.restated[side] = true;
-        let new = Shown { value, at, exact: true, by: By::Us, floor: None, covered: None };
-        show(present, &field, new, base.heard[side]);
+        let new = Shown::new(value, at, true, By::Us);
+        show(present, &field, new, &base.heard[side]);
     }
     pair.refused[side].whole = None;
 }
@@ -161,31 +173,26 @@ fn done(
 /// The record we created is there. Its echo may have told us before.
 fn adopt(pair: &mut Pair, side: Side, id: RecordId, shown: &Fields, at: Timestamp) {
     if pair.present(side).is_none_or(|p| p.id != id) {
-        let fields = shown
-            .iter()
-            .map(|(f, v)| {
-                let shown =
-                    Shown { value: v.clone(), at, exact: true, by: By::Us, floor: None, covered: None };
-                (f.clone(), shown)
-            })
-            .collect();
+        let ours = |value: &Option<Value>| Shown::new(value.clone(), at, true, By::Us);
+        let fields = shown.iter().map(|(field, value)| (field.clone(), ours(value))).collect();
         pair.sides[side] = Seen::Present(Box::new(Present { id, fields, doubt: false, heard: 0 }));
     }
 }
 
 /// Our value is shown now, unless the side has told of something later. What a person had said up to `heard` was known
 /// when we wrote, so our value covers it whatever the clocks say.
-fn show(present: &mut Present, field: &Field, mut new: Shown, heard: Moment) {
-    if let Some(old) = present.fields.get(field) {
-        let unheard = old.by == By::Person && old.said().is_some_and(|said| heard.is_before(&said));
+fn show(present: &mut Present, field: &Field, mut new: Shown, heard: &Known) {
+    if let Some(old) = present.fields.get_mut(field) {
+        let unheard = old.by == By::Person && old.said().is_some_and(|said| !heard.covers(&said));
         if unheard && old.at >= new.at {
             present.doubt |= old.at == new.at;
             return;
         }
-        new.covered = old.said();
         new.at = new.at.max(old.at);
+        supersede(old, new);
+    } else {
+        present.fields.insert(field.clone(), new);
     }
-    present.fields.insert(field.clone(), new);
 }
 
 fn refuse(pair: &mut Pair, side: Side, sent: &Sent, reason: String, culprits: Vec<Field>) {

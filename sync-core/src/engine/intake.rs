@@ -233,7 +233,8 @@ impl Ledger {
     /// Records of one side became one: so do their pairs. The pair of the survivor takes the others in.
     async fn merge(&mut self, side: Side, into: &RecordId, from: &[RecordId]) -> Result<Fate, StoreError> {
         let mut pairs: Vec<PairId> = Vec::new();
-        for id in std::iter::once(into).chain(from) {
+        // Not the survivor's new id first: a read may have given that to any of them before.
+        for id in from.iter().chain([into]) {
             if let Some(pair) = self.draft.find(&IndexKey::record(side, id)).await?
                 && !pairs.contains(&pair)
             {
@@ -352,7 +353,8 @@ fn observation_of_change(mapping: &Mapping, sighting: &Sighting) -> Observation 
     };
     let heard = |(field, value): (Field, Option<Value>)| {
         let edits = if edited(&field, &value) { vec![edit(&value)] } else { Vec::new() };
-        (field, Heard { value, edits })
+        let over = before.as_ref().and_then(|before| before.get(&field).cloned());
+        (field, Heard { value, edits, over })
     };
     Observation {
         id: sighting.record.id.clone(),
@@ -376,7 +378,7 @@ pub(super) fn observation_of_read(
                 [property] => record.history.get(property).cloned().unwrap_or_default(),
                 _ => Vec::new(),
             };
-            observation.fields.insert(field, Heard { value, edits });
+            observation.fields.insert(field, Heard { value, edits, over: None });
         }
     }
     observation

@@ -5,7 +5,7 @@ use super::dispatch::{Row, Target, Written};
 use super::intake::{Fate, observation_of_read};
 use super::ledger::Ledger;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
-use crate::decide::{Effect, Outcome, Source, not_found, observe, settle};
+use crate::decide::{Effect, Outcome, Policy, Source, not_found, not_ours, observe, settle};
 use crate::journal::IndexKey;
 use crate::model::{
     Class, Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp,
@@ -30,7 +30,7 @@ impl Ledger {
             let found = answer.records.iter().find(|r| r.id == target.id || r.aliases.contains(&target.id));
             match (target.pair, found) {
                 (Some((pair, heard)), Some(record)) => {
-                    self.reread(side, &pair, (&target.id, record), (heard, at)).await?;
+                    self.reread(side, &pair, (&target.id, record), (Source::Read(heard), at)).await?;
                 }
                 (Some((pair, _)), None) => {
                     self.busy.remove(&pair);
@@ -49,7 +49,7 @@ impl Ledger {
         side: Side,
         id: &PairId,
         (asked, record): (&RecordId, &Record),
-        (heard, at): (u32, Timestamp),
+        (source, at): (Source, Timestamp),
     ) -> Result<()> {
         self.busy.remove(id);
         let mut id = id.clone();
@@ -61,9 +61,10 @@ impl Ledger {
             id = other;
         }
         let before = self.match_keys(&id).await?;
-        let observation = observation_of_read(&self.systems[side].mapping, record, Source::Read(heard), at);
+        let observation = observation_of_read(&self.systems[side].mapping, record, source, at);
         let policy = self.policy.clone();
         if let Some(pair) = self.pair(&id).await? {
+            recognise(pair, &policy, side, (record, at));
             let changed = observe(pair, &policy, side, &observation) == Effect::Changed;
             pair.unsettled.changed |= changed;
         }
@@ -157,18 +158,11 @@ impl Ledger {
             self.absorb(&other, &id).await?;
             return self.file(&other).await;
         }
-        let policy = self.policy.clone();
         let Some(pair) = self.pair(&id).await? else { return Ok(()) };
-        if is_ours(pair, side, &record)
-            && pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create)
-        {
-            // Our creation did arrive. What the record shows by now that we did not send was typed over it since.
-            let at = record.created_at.unwrap_or(at);
-            let done = Outcome::Done { id: record.id.clone(), shown: Fields::new(), at };
-            settle(pair, &policy, side, done);
-        }
+        // If the record has been told of since it was looked for, the answer may be older than that.
+        let source = if pair.present(side).is_some() { Source::Listed } else { Source::Read(heard) };
         let others: Vec<_> = answer.records.iter().filter(|r| r.id != record.id).cloned().collect();
-        self.reread(side, &id, (&record.id, &record), (heard, at)).await?;
+        self.reread(side, &id, (&record.id, &record), (source, at)).await?;
         for other in others {
             if self.draft.find(&IndexKey::record(side, &other.id)).await?.is_none() {
                 self.add_alias(side, &id, &other.id).await?;
@@ -390,6 +384,19 @@ impl Ledger {
 }
 
 /// Whether we made this record for the pair: only we leave such traces.
+/// Says whether a record that was found is what our creation made, if nobody knows yet.
+fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Record, Timestamp)) {
+    if !pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create && s.unsure) {
+        return;
+    }
+    if !is_ours(pair, side, record) {
+        return not_ours(pair, side);
+    }
+    // What it shows by now that we did not send was typed over it since.
+    let at = record.created_at.unwrap_or(at);
+    settle(pair, policy, side, Outcome::Done { id: record.id.clone(), shown: Fields::new(), at });
+}
+
 fn is_ours(pair: &Pair, side: Side, record: &Record) -> bool {
     let names_twin = record.twin.is_some() && record.twin.as_ref() == pair.record_id(side.other());
     record.mark.as_ref() == Some(&pair.id) || names_twin

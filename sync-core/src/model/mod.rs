@@ -16,6 +16,6 @@ pub use news::{Activity, Author, Class, Edit, News, Record, Sighting};
 pub use pair::{
     Agreed, Due, Lost, Pair, Pending, Present, Refusal, Refusals, Seen, Sent, SentKind, Setback, Unsettled,
 };
-pub use shown::{By, Moment, Said, Shown};
+pub use shown::{By, Known, Moment, Said, Shown, print};
 pub use side::{PerSide, Side};
 pub use time::Timestamp;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Activity, Class, Field, Fields, Moment, OpId, PairId, PerSide, Properties, RecordId, Said, Shown, Side,
+    Activity, Class, Field, Fields, Known, OpId, PairId, PerSide, Properties, RecordId, Said, Shown, Side,
     Timestamp, Value,
 };
 
@@ -94,8 +94,8 @@ pub struct Agreed {
     pub from: Side,
     /// When, by that side's clock.
     pub at: Timestamp,
-    /// For each side, the last edit that had been taken into account: edits up to it are settled.
-    pub heard: PerSide<Moment>,
+    /// For each side, the edits that had been taken into account: they are settled.
+    pub heard: PerSide<Known>,
     /// For each side, since when, by its clock, it was seen to hold the value: only an edit that was made there since then
     /// can have been made in view of it.
     pub held: PerSide<Option<Timestamp>>,

@@ -96,7 +96,7 @@ proptest! {
             let author = if *ours { Author::Us(None) } else { Author::Other };
             let value = Value::new(format!("{value}"));
             let edit = Edit { value: value.clone(), at: Timestamp::from_secs(*at), author };
-            let heard = Heard { value, edits: vec![edit] };
+            let heard = Heard { value, edits: vec![edit], over: None };
             Observation {
                 id: id(Side::Right),
                 at: Timestamp::from_secs(*at),

@@ -175,7 +175,7 @@ impl World {
             } else {
                 Vec::new()
             };
-            (field.clone(), Heard { value: value.clone(), edits })
+            (field.clone(), Heard { value: value.clone(), edits, over: before.get(field).cloned() })
         });
         let seen = Observation { id: id(side), at, source: Source::Event, fields: fields.collect() };
         self.mail.push((side, Mail::Snapshot(Box::new(seen))));
@@ -251,7 +251,7 @@ impl World {
                 Side::Left => entries.iter().rev().filter(|e| e.at > Timestamp::EPOCH).map(edit).collect(),
                 Side::Right => Vec::new(),
             };
-            (field.clone(), Heard { value: entries.last().unwrap().value.clone(), edits })
+            (field.clone(), Heard { value: entries.last().unwrap().value.clone(), edits, over: None })
         });
         Observation { id: id(side), at: self.clock(side), source, fields: fields.collect() }
     }

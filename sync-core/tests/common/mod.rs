@@ -46,7 +46,7 @@ pub(crate) fn id(side: Side) -> RecordId {
 /// Somebody set a value at a time.
 pub(crate) fn edited(value: &str, seconds: i64, author: Author) -> Heard {
     let edit = Edit { value: text(value), at: at(seconds), author };
-    Heard { value: text(value), edits: vec![edit] }
+    Heard { value: text(value), edits: vec![edit], over: None }
 }
 
 /// A person did.
@@ -56,7 +56,7 @@ pub(crate) fn typed(value: &str, seconds: i64) -> Heard {
 
 /// A value is there; nobody says since when or by whom.
 pub(crate) fn shown(value: &str) -> Heard {
-    Heard { value: text(value), edits: Vec::new() }
+    Heard { value: text(value), edits: Vec::new(), over: None }
 }
 
 pub(crate) fn seen<const N: usize>(
