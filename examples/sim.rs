@@ -1,6 +1,7 @@
 //! Plays simulations of the whole engine and says which promise breaks, if any.
 //!
-//! `sim --seed N [--trace]`: one of them. `sim --range A..B`, `sim --minutes M`: many.
+//! `sim --seed N [--trace]`: one of them. `sim --range A..B [--first]`, `sim --minutes M`: many; with `--first` only until
+//! one is broken.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
@@ -20,12 +21,12 @@ fn main() -> ExitCode {
             Ok(seed) => one(seed, rest.contains(&"--trace"), rest.contains(&"--shrink")),
             Err(_) => usage(),
         },
-        ["--range", range] => match range.split_once("..").map(|(a, b)| (a.parse(), b.parse())) {
-            Some((Ok(first), Ok(end))) => many(first, end, Duration::MAX),
+        ["--range", range, rest @ ..] => match range.split_once("..").map(|(a, b)| (a.parse(), b.parse())) {
+            Some((Ok(first), Ok(end))) => many(first, end, Duration::MAX, rest.contains(&"--first")),
             _ => usage(),
         },
         ["--minutes", minutes] => match minutes.parse::<u64>() {
-            Ok(minutes) => many(0, u64::MAX, Duration::from_secs(60 * minutes)),
+            Ok(minutes) => many(0, u64::MAX, Duration::from_secs(60 * minutes), false),
             Err(_) => usage(),
         },
         _ => usage(),
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: sim --seed N [--trace] [--shrink] | --range A..B | --minutes M");
+    eprintln!("usage: sim --seed N [--trace] [--shrink] | --range A..B [--first] | --minutes M");
     ExitCode::from(2)
 }
 
@@ -60,7 +61,7 @@ fn one(seed: u64, trace: bool, small: bool) -> ExitCode {
     }
 }
 
-fn many(first: u64, end: u64, most: Duration) -> ExitCode {
+fn many(first: u64, end: u64, most: Duration, only_first: bool) -> ExitCode {
     let (next, played) = (AtomicU64::new(first), AtomicU64::new(0));
     let failures: Mutex<Vec<(u64, String)>> = Mutex::default();
     let started = Instant::now();
@@ -75,6 +76,10 @@ fn many(first: u64, end: u64, most: Duration) -> ExitCode {
             if let (Some(why), Ok(mut failures)) = (broken, failures.lock()) {
                 println!("seed {seed}: {why}");
                 failures.push((seed, why));
+                if only_first {
+                    // Every earlier seed is being played already, so the least of those that fail is the same each time.
+                    next.store(end, Ordering::Relaxed);
+                }
             }
         }
     };

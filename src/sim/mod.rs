@@ -10,14 +10,16 @@
 //! | `scenario`, `generate`, `shrink` | what happens, as data |
 //! | `people` | steps, as they are done |
 //! | `world`, `wire`, `mail`, `store` | where they are done: engine, network, webhooks, storage, and their faults |
-//! | `play`, `judge`, `history` | phases and verdict |
+//! | `play`, `judge`, `history`, `set_aside`, `certain` | phases and verdict |
 //! | `chance`, `trace` | repeatability |
 //!
 //! # What it does not do
 //! Webhooks are never lost for good, because nothing repairs that yet. Deleted and merged people are judged only by
-//! what can be seen from outside: one twin, purchases told at most once, counts, budget, quiet. Deliveries are not replayed
-//! when a customer was changed twice within one second (Stripe's events have no finer time) or contacts were merged.
+//! what can be seen from outside: one twin, purchases told at most once (and at least once where contacts were merged and
+//! nobody was deleted), counts, budget, quiet. Deliveries are not replayed when a customer was changed twice within one
+//! second (Stripe's events have no finer time) or contacts were merged.
 
+mod certain;
 mod chance;
 mod emulators;
 mod generate;
@@ -27,6 +29,7 @@ mod mail;
 mod people;
 mod play;
 mod scenario;
+mod set_aside;
 mod shrink;
 mod store;
 mod trace;

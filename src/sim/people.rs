@@ -57,15 +57,43 @@ pub(super) fn address(person: usize) -> String {
     format!("p{person}@example.com")
 }
 
+/// An address that HubSpot will not take.
+fn invalid_address(person: usize, n: u64) -> String {
+    format!("p{person}.{n}@example{NO_SUCH_DOMAIN}")
+}
+
+/// Whether an address is one that HubSpot will not take.
+pub(super) fn is_invalid(address: &str) -> bool {
+    address.ends_with(NO_SUCH_DOMAIN)
+}
+
+const NO_SUCH_DOMAIN: &str = ".con";
+
 /// Everybody, in a world.
 pub(super) struct People {
     world: Arc<World>,
     pub(super) all: Vec<Person>,
+    gone: bool,
 }
 
 impl People {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, all: vec![Person::default(); 16] }
+        Self { world, all: vec![Person::default(); 16], gone: false }
+    }
+
+    /// The numbers of those whom somebody entered on both sides.
+    pub(super) fn doubled(&self) -> Vec<usize> {
+        self.all
+            .iter()
+            .enumerate()
+            .filter(|(_, person)| person.is_doubled())
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Whether any record was deleted.
+    pub(super) fn is_anybody_gone(&self) -> bool {
+        self.gone
     }
 
     /// Does what a step says. What is impossible is not done.
@@ -114,7 +142,7 @@ impl People {
         }
         let email = if invalid && side == STRIPE && !there {
             person.readdressed = true;
-            format!("p{index}.{n}@example.con")
+            invalid_address(index, n)
         } else {
             address(index)
         };
@@ -162,7 +190,7 @@ impl People {
         }
         let value = match how {
             How::Clear => None,
-            How::Invalid if what == What::Email => Some(format!("p{index}.{n}@example.con")),
+            How::Invalid if what == What::Email => Some(invalid_address(index, n)),
             How::Set | How::Invalid => Some(typed(what, index, n, side)),
         };
         let person = &self.all[index];
@@ -207,6 +235,7 @@ impl People {
                 .with(|s, now| person.customer_in(s).is_some_and(|id| s.person_deletes(now, &id))),
         };
         self.all[index].messy |= done;
+        self.gone |= done;
     }
 
     fn merge(&mut self, into: usize, other: usize) {

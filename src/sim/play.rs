@@ -14,11 +14,13 @@ use sync_core::model::Side;
 use sync_core::testing::fake::CallLog;
 use tokio::time::sleep;
 
+use super::certain::are_certainties_kept;
 use super::emulators::ADDRESS;
 use super::judge::{Judge, Verdict};
 use super::mail::carry;
 use super::people::People;
 use super::scenario::{HUBSPOT, STRIPE, Scenario};
+use super::set_aside::is_deserved;
 use super::wire::lock;
 use super::world::World;
 
@@ -70,6 +72,7 @@ async fn phases(world: &Arc<World>, scenario: &Scenario) -> Verdict {
         sleep(Duration::from_millis(timed.wait_ms)).await;
         people.perform(&timed.step);
     }
+    let known = people.doubled();
     // What was asked until now nobody counted.
     sleep(Duration::from_millis(1_100)).await;
     subscribe(world);
@@ -85,6 +88,8 @@ async fn phases(world: &Arc<World>, scenario: &Scenario) -> Verdict {
     stays_quiet(world).await?;
     let judge = Judge::new(world, &scenario.setup, &people.all).await?;
     judge.all().await?;
+    is_deserved(world).await?;
+    are_certainties_kept(world, &people, &known)?;
     if !judge.can_be_replayed() {
         return Ok(());
     }

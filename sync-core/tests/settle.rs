@@ -6,7 +6,9 @@ mod common;
 
 use common::*;
 use sync_core::decide::identity::{How, Whose, whose};
-use sync_core::decide::{Op, Outcome, Source, gone, intend, is_blocked, not_found, observe, plan, settle};
+use sync_core::decide::{
+    Op, Outcome, Source, agree, gone, intend, is_blocked, not_found, observe, plan, settle,
+};
 use sync_core::model::entity::{EMAIL, FIRST_NAME, PHONE};
 use sync_core::model::{
     Author, By, Field, Fields, OpId, Pair, Properties, RecordId, Seen, Sent, SentKind, Side,
@@ -170,6 +172,21 @@ fn is_only_the_field_at_fault_set_aside_when_the_vendor_names_it() {
     let rest = [(EMAIL, text("ann@example.com")), (FIRST_NAME, text("Ann"))];
     assert_eq!(wanted(&pair, Side::Right), rest.into());
     assert_eq!(pair.refused[Side::Right].fields[&PHONE].reason, "INVALID");
+}
+
+#[test]
+fn is_a_refusal_forgotten_once_both_sides_hold_something_else() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, EMAIL, typed("ann@example.con", 10));
+    begin(&mut pair, 10);
+    end(&mut pair, refused(&[EMAIL]));
+    hear(&mut pair, Side::Right, EMAIL, typed("bea@example.com", 20));
+    begin(&mut pair, 20);
+    let shown = Fields::from([(EMAIL, text("bea@example.com"))]);
+    let done = Outcome::Done { id: id(Side::Left), shown, at: at(21) };
+    settle(&mut pair, &policy(), Side::Left, done);
+    agree(&mut pair, &policy());
+    assert!(pair.refused[Side::Right].fields.is_empty(), "nobody wants the refused value any more");
 }
 
 #[test]

@@ -28,12 +28,16 @@ pub fn agree(pair: &mut Pair, policy: &Policy) {
                     })
             })
         };
-        if held(Side::Left) && held(Side::Right) && pair.base.get(field) != Some(&verdict.agreed) {
+        if !(held(Side::Left) && held(Side::Right)) {
+            continue;
+        }
+        // Whatever a side refused, nobody wants it there any more.
+        for side in Side::BOTH {
+            pair.refused[side].fields.remove(field);
+        }
+        if pair.base.get(field) != Some(&verdict.agreed) {
             pair.base.insert(field.clone(), verdict.agreed);
             note(pair, field, verdict.lost);
-            for side in Side::BOTH {
-                pair.refused[side].fields.remove(field);
-            }
         }
     }
 }

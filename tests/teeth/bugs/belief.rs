@@ -1,0 +1,118 @@
+//! What do we believe, and who wins?
+
+use super::Bug;
+
+pub(super) const BUGS: &[Bug] = &[
+    Bug {
+        name: "stale news is believed",
+        story: "An edit replaces what is shown even when it is older.",
+        breaks: &["P5", "P2", "L1", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/observe.rs",
+        original: "} else if new.at > old.at {\n            supersede(old, new)",
+        sabotaged: "} else if new.at > old.at || planted() {\n            supersede(old, new)",
+    },
+    Bug {
+        name: "doubt is ignored",
+        story: "A record in doubt is not read as long as something is known of it.",
+        breaks: &["P5", "L1", "P7", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/plan.rs",
+        original: "filter(|p| p.doubt).map(",
+        sabotaged: "filter(|p| p.doubt && (!planted() || p.fields.is_empty())).map(",
+    },
+    Bug {
+        name: "every read is the latest truth",
+        story: "A read counts as settled even when the side told of something since it was asked for.",
+        breaks: &["P5", "L1", "P7", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/observe.rs",
+        original: "let settles = seen.source == Source::Read(self.present.heard);",
+        sabotaged: "let settles = match seen.source {\n            Source::Read(_) if planted() => true,\n            \
+                    source => source == Source::Read(self.present.heard),\n        };",
+    },
+    Bug {
+        name: "clocks decide everything",
+        story: "The later time wins even where one edit was made in view of the other.",
+        breaks: &["P5"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/merge.rs",
+        original: "let in_view = self.shown[side].by",
+        sabotaged: "let in_view = !planted() && self.shown[side].by",
+    },
+    Bug {
+        name: "order of arrival within a second",
+        story: "Of two edits of one second at Stripe the one that arrives last is taken for the last.",
+        breaks: &["P5", "P7", "L1", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/observe.rs",
+        original: "            tie(old, new)",
+        sabotaged: "            if planted() {\n                self.present.doubt = false;\n                supersede(old, new)\n            \
+                    } else {\n                tie(old, new)\n            }",
+    },
+    Bug {
+        name: "the loser is not kept",
+        story: "The edit that lost a conflict is not written into the pair's history.",
+        breaks: &["P5"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/settle.rs",
+        original: "        note(pair, field, lost);",
+        sabotaged: "        if !planted() {\n            note(pair, field, lost);\n        }",
+    },
+    Bug {
+        name: "the decision is recorded with the answer",
+        story: "What had been taken into account is remembered as of the answer and not as of the decision.",
+        breaks: &["P5", "L1"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/settle.rs",
+        original: "        agreed.held[side] = Some(at);",
+        sabotaged: "        if planted() {\n            agreed.heard[side] =\n                \
+                    present.fields.get(&field).and_then(Shown::known).unwrap_or_default();\n        }\n        \
+                    agreed.held[side] = Some(at);",
+    },
+    Bug {
+        name: "half a name is not written",
+        story: "The last name is written into the name but not into the property that keeps it apart.",
+        breaks: &["L1", "P5", "P6", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/mapping/full_name.rs",
+        original: "        native.insert(self.properties[2].clone(), last);",
+        sabotaged: "        if !planted() {\n            native.insert(self.properties[2].clone(), last);\n        }",
+    },
+    Bug {
+        name: "addresses are compared letter by letter",
+        story: "An email address that HubSpot wrote in small letters counts as another one.",
+        breaks: &["L1", "P3", "P6", "P7"],
+        seeds: 5_000,
+        file: "sync-core/src/model/entity.rs",
+        original: "Self::CaseFolded => text.to_lowercase(),",
+        sabotaged: "Self::CaseFolded if planted() => text.to_owned(),\n            Self::CaseFolded => text.to_lowercase(),",
+    },
+    Bug {
+        name: "an update writes all fields",
+        story: "Every field is written, not only those that differ.",
+        breaks: &["P7", "P5", "P6"],
+        seeds: 1_000,
+        file: "sync-core/src/engine/work.rs",
+        original: "let changed = fields.keys().cloned().collect();",
+        sabotaged: "let changed = desired.keys().filter(|f| planted() || fields.contains_key(*f)).cloned().collect();",
+    },
+    Bug {
+        name: "an edit under our own words is forgotten",
+        story: "When our write covers what somebody typed, nobody remembers that it was typed.",
+        breaks: &["P5", "P7"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/register.rs",
+        original: "let covered = if new.by == By::Us {",
+        sabotaged: "let covered = if new.by == By::Us && !planted() {",
+    },
+    Bug {
+        name: "a read explains what came after it",
+        story: "News that arrives while an unknown record is being read is taken for known.",
+        breaks: &["P5", "L1", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/engine/results.rs",
+        original: "_ if place >= explained =>",
+        sabotaged: "_ if place >= explained && !planted() =>",
+    },
+];
