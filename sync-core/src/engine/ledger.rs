@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::accept::Inbox;
 use super::bisect::Suspects;
+use super::bursts::Bursts;
 use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
 use super::{Settings, SideStatus, Status, System};
@@ -76,6 +77,7 @@ pub(super) struct Lookup {
 pub(super) struct Desk {
     pub(super) lane: Lane,
     pub(super) lookups: BTreeMap<RecordId, Lookup>,
+    pub(super) bursts: Bursts,
     pub(super) suspects: Suspects,
     pub(super) under_way: usize,
     /// Failed calls in a row, and when the next may be tried.

@@ -12,6 +12,7 @@
 
 mod accept;
 mod bisect;
+mod bursts;
 mod dispatch;
 mod intake;
 mod kin;
