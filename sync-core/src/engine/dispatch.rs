@@ -11,7 +11,7 @@ use super::bisect::Group;
 use super::ledger::Message;
 use crate::connector::{Answer, Connector, Cursor, Error, Lookup, Query, Receipt, Write};
 use crate::layers::{Limiter, Permit};
-use crate::model::{Class, PairId, RecordId, Side};
+use crate::model::{PairId, RecordId, Side};
 
 /// A record to be read, and the pair that wants to know, with [`Present::heard`](crate::model::Present::heard).
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Dispatcher {
         if self.status.wait_for(|s| s.sides[side].ready).await.is_err() {
             std::future::pending::<()>().await;
         }
-        self.limiter.acquire(Class::Edit).await
+        self.limiter.acquire().await
     }
 
     async fn ask(&self, permit: Permit) -> Option<(Job, Permit)> {

@@ -1,26 +1,22 @@
 //! Waiting one's turn.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::connector::{Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write};
-use crate::model::{Class, News, Timestamp};
+use crate::model::{News, Timestamp};
 use crate::quota::{Quota, Verdict, Window};
 use crate::retry::MAX_RETRY_AFTER;
 
-/// One permit in so many goes to the least urgent class that waits, so that none waits for ever.
-const FLOOR: u64 = 10;
-
 /// Hands out permits to call one system, so that its limits hold whoever calls. Clones share one budget.
 ///
-/// Permits go to the most urgent [`Class`] first, in order of arrival within a class; but every tenth goes to the least
-/// urgent class that waits. A caller that stops waiting leaves the queue.
+/// Callers are served in order of arrival; one that stops waiting leaves the queue. Who is more urgent is for those to
+/// decide who know: the engine first gets a permit, and then chooses what to do with it.
 #[derive(Clone)]
 pub struct Limiter {
     shared: Arc<Shared>,
@@ -30,31 +26,31 @@ impl Limiter {
     /// All `windows` hold at once, and at most `concurrency` calls (at least one) are under way.
     #[must_use]
     pub fn new(windows: &[Window], concurrency: usize) -> Self {
-        let state = State {
-            quota: Quota::new(windows),
-            queue: BTreeMap::new(),
-            free: concurrency.max(1),
-            arrived: 0,
-            granted: 0,
-        };
+        let state = State { quota: Quota::new(windows), free: concurrency.max(1) };
         let shared = Shared {
             zero: Instant::now(),
             state: Mutex::new(state),
             changed: Notify::new(),
-            timekeeper: tokio::sync::Mutex::default(),
+            first_in_line: tokio::sync::Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Waits until one call may leave. Make it at once, and hold the permit until its response is here.
-    pub async fn acquire(&self, class: Class) -> Permit {
+    pub async fn acquire(&self) -> Permit {
+        let shared = &self.shared;
+        let _first = shared.first_in_line.lock().await;
         loop {
-            let (ticket, mut called) = oneshot::channel();
-            let _place = Place::at_the_end(&self.shared, class, ticket);
-            tokio::select! {
-                biased;
-                permit = &mut called => if let Ok(permit) = permit { return permit },
-                never = self.keep_time() => match never {},
+            let changed = shared.changed.notified();
+            let verdict = shared.lock().grant(shared.now());
+            match verdict {
+                Verdict::Now => return Permit { shared: Arc::clone(shared), spent: true },
+                Verdict::At(time) => {
+                    let wait = time.saturating_sub(shared.now());
+                    // Either way it is time to look again.
+                    let _ = tokio::time::timeout(wait, changed).await;
+                }
+                Verdict::AfterResponse => changed.await,
             }
         }
     }
@@ -63,46 +59,6 @@ impl Limiter {
     pub fn pause(&self, wait: Duration) {
         let until = self.shared.now() + wait.min(MAX_RETRY_AFTER);
         self.shared.lock().quota.pause(until);
-    }
-
-    /// Calls up whoever may go, now and whenever that changes. One of those who wait does this for all, until it is
-    /// called up itself (or gives up); then another takes over.
-    async fn keep_time(&self) -> std::convert::Infallible {
-        let _turn = self.shared.timekeeper.lock().await;
-        loop {
-            let changed = self.shared.changed.notified();
-            match self.call_up() {
-                Some(wake) => {
-                    let wait = wake.saturating_sub(self.shared.now());
-                    // Either way it is time to look again.
-                    let _ = tokio::time::timeout(wait, changed).await;
-                }
-                None => changed.await,
-            }
-        }
-    }
-
-    /// Gives permits to all who may go now. When time alone will let the next one go, says when.
-    fn call_up(&self) -> Option<Duration> {
-        let mut called = Vec::new();
-        let wake = {
-            let mut state = self.shared.lock();
-            loop {
-                if state.queue.is_empty() || state.free == 0 {
-                    break None;
-                }
-                match state.quota.next(self.shared.now()) {
-                    Verdict::Now => called.extend(state.grant()),
-                    Verdict::At(time) => break Some(time),
-                    Verdict::AfterResponse => break None,
-                }
-            }
-        };
-        // Not under the lock: a permit that finds nobody is given back, which takes the lock.
-        for ticket in called {
-            let _ = ticket.send(Permit { shared: Arc::clone(&self.shared), spent: true });
-        }
-        wake
     }
 }
 
@@ -152,10 +108,10 @@ struct Shared {
     /// The origin of the quota's times.
     zero: Instant,
     state: Mutex<State>,
-    /// A permit was given back.
+    /// A permit was given back. Only the first in line listens; what it misses, it sees when it looks.
     changed: Notify,
-    /// Held by the one waiting caller that watches the time for all.
-    timekeeper: tokio::sync::Mutex<()>,
+    /// Held by the one caller whose turn it is; the others queue for it.
+    first_in_line: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
@@ -168,53 +124,24 @@ impl Shared {
     }
 }
 
-type Ticket = oneshot::Sender<Permit>;
-
 struct State {
     quota: Quota,
-    /// Who waits: by urgency, then by arrival.
-    queue: BTreeMap<(Class, u64), Ticket>,
     /// How many more calls may be under way at once.
     free: usize,
-    /// Callers so far.
-    arrived: u64,
-    /// Permits granted so far.
-    granted: u64,
 }
 
 impl State {
-    /// Takes the next in turn out of the queue; its call leaves now.
-    fn grant(&mut self) -> Option<Ticket> {
-        let first = *self.queue.first_key_value()?.0;
-        let (last_class, _) = *self.queue.last_key_value()?.0;
-        let for_the_last = (self.granted + 1).is_multiple_of(FLOOR);
-        let next = if for_the_last { *self.queue.range((last_class, 0)..).next()?.0 } else { first };
-        self.granted += 1;
-        self.free -= 1;
-        self.quota.sent();
-        self.queue.remove(&next)
-    }
-}
-
-/// A place in the queue, given up when dropped.
-struct Place<'a> {
-    shared: &'a Shared,
-    key: (Class, u64),
-}
-
-impl<'a> Place<'a> {
-    fn at_the_end(shared: &'a Shared, class: Class, ticket: Ticket) -> Self {
-        let mut state = shared.lock();
-        state.arrived += 1;
-        let key = (class, state.arrived);
-        state.queue.insert(key, ticket);
-        Self { shared, key }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.shared.lock().queue.remove(&self.key);
+    /// Counts a call that leaves now, if it may.
+    fn grant(&mut self, now: Duration) -> Verdict {
+        if self.free == 0 {
+            return Verdict::AfterResponse;
+        }
+        let verdict = self.quota.next(now);
+        if verdict == Verdict::Now {
+            self.free -= 1;
+            self.quota.sent();
+        }
+        verdict
     }
 }
 
@@ -225,18 +152,17 @@ impl Drop for Place<'_> {
 pub struct Limit<C> {
     inner: C,
     limiter: Limiter,
-    class: Class,
 }
 
 impl<C> Limit<C> {
-    /// Calls of `inner` wait at `limiter`, as `class`.
+    /// Calls of `inner` wait at `limiter`.
     #[must_use]
-    pub fn new(inner: C, limiter: Limiter, class: Class) -> Self {
-        Self { inner, limiter, class }
+    pub fn new(inner: C, limiter: Limiter) -> Self {
+        Self { inner, limiter }
     }
 
     async fn in_turn<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let _permit = self.limiter.acquire(self.class).await;
+        let _permit = self.limiter.acquire().await;
         let result = call.await;
         if let Err(Error::Throttled { retry_after: Some(wait), .. }) = &result {
             self.limiter.pause(*wait);
