@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use sync_core::Overload;
 
 pub use problem::ConfigError;
 pub use secret::Secret;
@@ -139,6 +140,8 @@ pub struct SyncConfig {
     pub drain_ms: u64,
     /// Whether both sides are listed before anything is created without a search.
     pub backfill: bool,
+    /// Who comes first when not everything can be done in time.
+    pub overload: Overload,
     /// No effect in this version.
     pub tail_seconds: Option<u64>,
     /// No effect in this version.
@@ -229,6 +232,7 @@ impl Default for SyncConfig {
             call_timeout_ms: 20_000,
             drain_ms: 8_000,
             backfill: true,
+            overload: Overload::default(),
             tail_seconds: None,
             sweep_seconds: None,
             max_delete_percent: None,

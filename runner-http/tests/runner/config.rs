@@ -70,6 +70,7 @@ fn does_a_key_that_is_missing_unknown_or_of_the_wrong_kind_complain_by_name() {
         ("[stripe]", "limits = 15\n[stripe]", "hubspot.limits", "sequence"),
         ("[stripe]", "accept_v1 = 1\n[stripe]", "hubspot.accept_v1", "boolean"),
         ("[server]", "[sync]\ntie_winner = \"both\"\n[server]", "sync.tie_winner", "`hubspot` or `stripe`"),
+        ("[server]", "[sync]\noverload = \"give_up\"\n[server]", "sync.overload", "`most_on_time`"),
         ("[server]", "[log]\nformat = \"xml\"\n[server]", "log.format", "`json` or `pretty`"),
         ("portal_id", "portal_id = ", "portal_id", "line 7"),
     ]);

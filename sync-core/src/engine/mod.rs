@@ -29,6 +29,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
@@ -76,6 +77,22 @@ pub struct Settings {
     pub drain: Duration,
     /// Whether both sides are listed before anything is created without a search. Default yes.
     pub backfill: bool,
+    /// How soon a change is to be visible on the other side. Default 30 s. Nothing is given up when it is not.
+    pub promise: Duration,
+    /// Who comes first when the promise cannot be kept for all. Default [`Overload::SmallestWorstCase`].
+    pub overload: Overload,
+}
+
+/// Who comes first when more waits than can be done in time. More urgent classes come first in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overload {
+    /// The one that has waited longest: the longest wait is as short as it can be.
+    #[default]
+    SmallestWorstCase,
+    /// The oldest that can still be on time, then those that are late: as many as possible are on time, and the late
+    /// ones wait longer.
+    MostOnTime,
 }
 
 impl Default for Settings {
@@ -85,6 +102,8 @@ impl Default for Settings {
             call_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(8),
             backfill: true,
+            promise: Duration::from_secs(30),
+            overload: Overload::default(),
         }
     }
 }

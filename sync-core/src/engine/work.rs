@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Overload;
 use super::dispatch::{Job, Report, Row, Target};
-use super::lanes::{Kind, Lane, Subject};
+use super::lanes::{Kind, Lane, NEVER, Subject};
 use super::ledger::{Desk, Ledger};
 use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
@@ -107,12 +108,21 @@ impl Ledger {
                 Kind::Create | Kind::Update => description.write_batch,
                 Kind::Emit => description.emit_batch,
             };
-            let Some((kind, subjects)) = self.desks[side].lane.take(most) else { break };
+            let late = self.late();
+            let Some((kind, subjects)) = self.desks[side].lane.take(late, most) else { break };
             if let Some(job) = self.job(side, kind, subjects).await? {
                 return Ok(Some(job));
             }
         }
         Ok(self.page(side))
+    }
+
+    /// What waits since before this goes after what can still be on time.
+    fn late(&self) -> Timestamp {
+        match self.settings.overload {
+            Overload::SmallestWorstCase => NEVER,
+            Overload::MostOnTime => self.now.minus(self.settings.promise),
+        }
     }
 
     async fn job(
