@@ -188,7 +188,9 @@ impl Config {
     /// The rules that are about more than one value's form.
     fn check(&self) -> Result<(), ConfigError> {
         let Self { hubspot, stripe, sync, log, .. } = self;
-        let given = |limits: &Option<Vec<Limit>>| limits.as_ref().is_none_or(|limits| !limits.is_empty());
+        let given = |limits: &Option<Vec<Limit>>| {
+            limits.as_ref().is_none_or(|limits| limits.iter().any(|limit| limit.only.is_none()))
+        };
         let one_secret = "needs at least one secret";
         let one_limit = "needs at least one { requests = N, seconds = N }";
         let rules = [

@@ -129,6 +129,18 @@ fn does_a_value_that_cannot_work_complain_by_name() {
             "hubspot.limits[0].seconds",
             "nonzero",
         ),
+        (
+            "[stripe]",
+            "limits = [{ requests = 5, seconds = 1, only = \"find\" }]\n[stripe]",
+            "hubspot.limits",
+            "at least one",
+        ),
+        (
+            "[stripe]",
+            "limits = [{ requests = 5, seconds = 1, only = \"search\" }]\n[stripe]",
+            "hubspot.limits[0].only",
+            "`find`",
+        ),
         ("[stripe]", "[stripe]\nconcurrency = 0", "stripe.concurrency", "nonzero"),
         ("[server]", "[sync]\ndrain_ms = 8001\n[server]", "sync.drain_ms", "8000"),
         ("[server]", "[sync]\ncall_timeout_ms = 0\n[server]", "sync.call_timeout_ms", "100"),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Class, PairId, RecordId, Timestamp};
+use crate::quota::Call;
 
 /// What an entry is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,17 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The kind of call that serves it.
+    pub(super) const fn call(self) -> Call {
+        match self {
+            Self::Read => Call::Read,
+            Self::Find => Call::Find,
+            Self::Create => Call::Create,
+            Self::Update => Call::Update,
+            Self::Emit => Call::Emit,
+        }
+    }
+
     /// Whether calls of this kind change something at the far side.
     pub(super) const fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Emit)
@@ -128,12 +140,15 @@ impl Lane {
 
     /// Takes the next entry in turn, and up to `most(kind) - 1` further entries of the same kind.
     ///
-    /// That is the oldest of the most urgent class, but those that wait since before `late` come after the others of
+    /// Entries whose kind is not `open` are passed over.
+    ///
+    /// The next is the oldest of the most urgent class, but those that wait since before `late` come after the others of
     /// their class. Every tenth turn is that of the entry that has waited longest of all: so nobody waits for ever,
     /// however much of something more urgent comes.
     pub(super) fn take(
         &mut self,
         late: Timestamp,
+        open: impl Fn(Kind) -> bool,
         most: impl Fn(Kind) -> usize,
     ) -> Option<(Kind, Vec<Subject>)> {
         let for_the_oldest = (self.turns + 1).is_multiple_of(FLOOR);
@@ -143,7 +158,7 @@ impl Lane {
             let class = (!for_the_oldest).then_some(*class);
             (class, first.as_ref().is_some_and(|(since, _)| *since < late), first)
         };
-        let (chosen, _) = self.ready.iter().min_by_key(in_turn)?;
+        let (chosen, _) = self.ready.iter().filter(|((_, kind), _)| open(*kind)).min_by_key(in_turn)?;
         let kind = chosen.1;
         let others = self.ready.keys().filter(|key| key.1 == kind && *key != chosen);
         let queues = std::iter::once(chosen).chain(others).filter_map(|key| self.ready.get(key));
@@ -157,8 +172,8 @@ impl Lane {
     }
 
     /// Whether something can be served now.
-    pub(super) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+    pub(super) fn is_ready(&self, open: impl Fn(Kind) -> bool) -> bool {
+        self.ready.keys().any(|(_, kind)| open(*kind))
     }
 
     /// How many entries are in memory, held ones included.
@@ -210,7 +225,7 @@ mod tests {
 
     /// The next `turns` turns, one entry each.
     fn served(lane: &mut Lane, late: Timestamp, turns: usize) -> Vec<String> {
-        let turn = |_| match lane.take(late, |_| 1)?.1.pop()? {
+        let turn = |_| match lane.take(late, |_| true, |_| 1)?.1.pop()? {
             Subject::Pair(id) => Some(id.as_str().to_owned()),
             Subject::Record(id) => Some(id.as_str().to_owned()),
         };
@@ -228,7 +243,7 @@ mod tests {
         let order = served(&mut lane, NEVER, 9);
         let expected = ["Edit 1", "Edit 2", "New 1", "New 2", "Import 1", "Import 2", "Sweep 1", "Sweep 2"];
         assert_eq!(order, expected);
-        assert!(!lane.is_ready());
+        assert!(!lane.is_ready(|_| true));
     }
 
     #[test]
@@ -272,9 +287,21 @@ mod tests {
         create(&mut lane, "import", Class::Import, 1);
         create(&mut lane, "new", Class::New, 2);
         lane.file(pair("update"), Kind::Update, (Class::Sweep, at(0)), None);
-        assert_eq!(lane.take(NEVER, |_| 10).unwrap().1, [pair("new"), pair("import")]);
-        assert_eq!(lane.take(NEVER, |_| 10).unwrap().1, [pair("update")]);
+        assert_eq!(lane.take(NEVER, |_| true, |_| 10).unwrap().1, [pair("new"), pair("import")]);
+        assert_eq!(lane.take(NEVER, |_| true, |_| 10).unwrap().1, [pair("update")]);
         assert_eq!(lane.len(), 0);
+    }
+
+    #[test]
+    fn is_a_kind_passed_over_while_its_own_window_is_full() {
+        let mut lane = Lane::default();
+        create(&mut lane, "create", Class::Edit, 1);
+        lane.file(pair("update"), Kind::Update, (Class::Sweep, at(2)), None);
+        let open = |kind| kind != Kind::Create;
+        assert_eq!(lane.take(NEVER, open, |_| 10).unwrap().1, [pair("update")]);
+        assert!(lane.is_ready(|_| true) && !lane.is_ready(open));
+        assert_eq!(lane.take(NEVER, open, |_| 10), None);
+        assert_eq!(lane.take(NEVER, |_| true, |_| 10).unwrap().1, [pair("create")]);
     }
 
     #[test]

@@ -227,7 +227,9 @@ impl Ledger {
         }
         let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);
         let next = desks.flat_map(|d| [d.lane.next_release(), d.not_before]).flatten().min();
-        next.map_or(Duration::from_secs(60), |at| at.since(self.now).max(Duration::from_millis(1)))
+        let opening = Side::BOTH.into_iter().filter_map(|side| self.opening(side)).min();
+        let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
+        next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
     }
 
     /// Whether there is something in the inbox, and room to wait for the records it may be about.

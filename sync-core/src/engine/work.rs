@@ -1,6 +1,7 @@
 //! Choosing the next call, and folding in how it went.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Overload;
 use super::dispatch::{Job, Report, Row, Target};
@@ -10,6 +11,7 @@ use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
 use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
+use crate::quota::Call;
 use crate::store::StoreError;
 
 /// Most entries read from the journal at once to fill a queue.
@@ -84,7 +86,25 @@ impl Ledger {
         if desk.not_before.is_some() || (desk.failures > 0 && desk.under_way > 0) {
             return false;
         }
-        desk.lane.is_ready() || !desk.suspects.is_empty() || self.can_list(side)
+        let suspects = !desk.suspects.is_empty() && self.can_write(side);
+        desk.lane.is_ready(|kind| self.is_open(side, kind.call())) || suspects || self.can_list(side)
+    }
+
+    /// Whether the windows of this kind of call, if it has any, have room.
+    pub(super) fn is_open(&self, side: Side, call: Call) -> bool {
+        self.systems[side].limiter.opens_in(call) == Some(Duration::ZERO)
+    }
+
+    /// When the first kind of work that waits only for a window of its own can go on.
+    pub(super) fn opening(&self, side: Side) -> Option<Duration> {
+        let kinds = [Call::Read, Call::Find, Call::List, Call::Create, Call::Update, Call::Emit];
+        let waits = kinds.into_iter().filter_map(|call| self.systems[side].limiter.opens_in(call));
+        waits.filter(|wait| !wait.is_zero()).min()
+    }
+
+    /// Whether whatever the suspects want to write can be written.
+    fn can_write(&self, side: Side) -> bool {
+        [Call::Create, Call::Update, Call::Emit].into_iter().all(|call| self.is_open(side, call))
     }
 
     /// The next call to a side, with its intent written into this turn.
@@ -93,7 +113,8 @@ impl Ledger {
             return Ok(self.page(side));
         }
         while self.has_work(side) {
-            if let Some(group) = self.desks[side].suspects.next() {
+            let suspects = self.can_write(side).then(|| self.desks[side].suspects.next()).flatten();
+            if let Some(group) = suspects {
                 let rows = self.rows(side, None, group.rows.clone()).await?;
                 if !rows.is_empty() {
                     return Ok(Some(Job::Write { rows, group: Some(group) }));
@@ -109,7 +130,9 @@ impl Ledger {
                 Kind::Emit => description.emit_batch,
             };
             let late = self.late();
-            let Some((kind, subjects)) = self.desks[side].lane.take(late, most) else { break };
+            let limiter = self.systems[side].limiter.clone();
+            let open = |kind: Kind| limiter.opens_in(kind.call()) == Some(Duration::ZERO);
+            let Some((kind, subjects)) = self.desks[side].lane.take(late, open, most) else { break };
             if let Some(job) = self.job(side, kind, subjects).await? {
                 return Ok(Some(job));
             }
@@ -303,7 +326,7 @@ impl Ledger {
             }
             Remedy::Halt => {
                 desk.halted = Some(error.to_string());
-                Some(std::time::Duration::from_secs(30))
+                Some(Duration::from_secs(30))
             }
         };
         let Some(wait) = wait else {

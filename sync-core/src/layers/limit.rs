@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::connector::{Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write};
+use crate::connector::{
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
+};
 use crate::model::{News, Timestamp};
-use crate::quota::{Quota, Verdict, Window};
+use crate::quota::{Call, Quota, Verdict, Window};
 use crate::retry::MAX_RETRY_AFTER;
 
 /// Hands out permits to call one system, so that its limits hold whoever calls. Clones share one budget.
@@ -37,14 +39,17 @@ impl Limiter {
     }
 
     /// Waits until one call may leave. Make it at once, and hold the permit until its response is here.
-    pub async fn acquire(&self) -> Permit {
+    ///
+    /// Without a `call`, the windows for one kind of call are not waited for: ask [`Limiter::opens_in`] before choosing
+    /// what the permit is for, and then [name](Permit::named) it.
+    pub async fn acquire(&self, call: Option<Call>) -> Permit {
         let shared = &self.shared;
         let _first = shared.first_in_line.lock().await;
         loop {
             let changed = shared.changed.notified();
-            let verdict = shared.lock().grant(shared.now());
+            let verdict = shared.lock().grant(call, shared.now());
             match verdict {
-                Verdict::Now => return Permit { shared: Arc::clone(shared), spent: true },
+                Verdict::Now => return Permit { shared: Arc::clone(shared), call, spent: true },
                 Verdict::At(time) => {
                     let wait = time.saturating_sub(shared.now());
                     // Either way it is time to look again.
@@ -55,10 +60,34 @@ impl Limiter {
         }
     }
 
-    /// Lets nothing leave for this long, at most [`MAX_RETRY_AFTER`]: the system asked for silence.
-    pub fn pause(&self, wait: Duration) {
-        let until = self.shared.now() + wait.min(MAX_RETRY_AFTER);
-        self.shared.lock().quota.pause(until);
+    /// How long until the windows for this kind of call alone let one leave; `None`: not before a response.
+    #[must_use]
+    pub fn opens_in(&self, call: Call) -> Option<Duration> {
+        let now = self.shared.now();
+        match self.shared.lock().quota.next_of_kind(call, now) {
+            Verdict::Now => Some(Duration::ZERO),
+            Verdict::At(time) => Some(time.saturating_sub(now)),
+            Verdict::AfterResponse => None,
+        }
+    }
+
+    /// Learns from how a call failed. After [`Error::Throttled`] nothing leaves for as long as the system asked, at most
+    /// [`MAX_RETRY_AFTER`], and then calls leave at half the rate of before, climbing back.
+    pub fn failed(&self, error: &Error) {
+        let Error::Throttled { retry_after, .. } = error else { return };
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        state.quota.pause(now + retry_after.unwrap_or_default().min(MAX_RETRY_AFTER));
+        state.quota.slow_down(now);
+    }
+
+    /// Learns what the system says is left, before the permit of the call that it said it to is given back.
+    pub fn told(&self, remaining: &[Remaining]) {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        for Remaining { calls, per } in remaining {
+            state.quota.told(*per, *calls, now);
+        }
     }
 }
 
@@ -73,10 +102,18 @@ impl fmt::Debug for Limiter {
 #[must_use = "the budget is free again as soon as the permit is dropped"]
 pub struct Permit {
     shared: Arc<Shared>,
+    call: Option<Call>,
     spent: bool,
 }
 
 impl Permit {
+    /// Says what a permit that was acquired for no kind of call is for.
+    pub fn named(mut self, call: Call) -> Self {
+        self.shared.lock().quota.named(call);
+        self.call = Some(call);
+        self
+    }
+
     /// Gives the permit back: no call was made, so it does not count.
     pub fn unused(mut self) {
         self.spent = false;
@@ -88,9 +125,9 @@ impl Drop for Permit {
         let now = self.shared.now();
         let mut state = self.shared.lock();
         if self.spent {
-            state.quota.answered(now);
+            state.quota.answered(self.call, now);
         } else {
-            state.quota.unsent();
+            state.quota.unsent(self.call);
         }
         state.free += 1;
         drop(state);
@@ -132,14 +169,14 @@ struct State {
 
 impl State {
     /// Counts a call that leaves now, if it may.
-    fn grant(&mut self, now: Duration) -> Verdict {
+    fn grant(&mut self, call: Option<Call>, now: Duration) -> Verdict {
         if self.free == 0 {
             return Verdict::AfterResponse;
         }
-        let verdict = self.quota.next(now);
+        let verdict = self.quota.next(call, now);
         if verdict == Verdict::Now {
             self.free -= 1;
-            self.quota.sent();
+            self.quota.sent(call, now);
         }
         verdict
     }
@@ -147,25 +184,30 @@ impl State {
 
 /// Lets each call of a connector wait its turn at a [`Limiter`].
 ///
-/// When the system throttles a call all the same and says for how long, the limiter pauses for all its callers.
+/// When the system throttles a call all the same, the limiter pauses and slows down for all its callers.
 #[derive(Debug)]
 pub struct Limit<C> {
     inner: C,
     limiter: Limiter,
 }
 
-impl<C> Limit<C> {
+impl<C: Connector> Limit<C> {
     /// Calls of `inner` wait at `limiter`.
     #[must_use]
     pub fn new(inner: C, limiter: Limiter) -> Self {
         Self { inner, limiter }
     }
 
-    async fn in_turn<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let _permit = self.limiter.acquire().await;
+    async fn in_turn<T>(
+        &self,
+        kind: Option<Call>,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let _permit = self.limiter.acquire(kind).await;
         let result = call.await;
-        if let Err(Error::Throttled { retry_after: Some(wait), .. }) = &result {
-            self.limiter.pause(*wait);
+        self.limiter.told(&self.inner.remaining());
+        if let Err(error) = &result {
+            self.limiter.failed(error);
         }
         result
     }
@@ -183,10 +225,15 @@ impl<C: Connector> Connector for Limit<C> {
     }
 
     async fn read(&self, query: &Query) -> Result<Answer, Error> {
-        self.in_turn(self.inner.read(query)).await
+        self.in_turn(Some(query.call()), self.inner.read(query)).await
     }
 
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        self.in_turn(self.inner.write(rows)).await
+        self.in_turn(rows.first().map(|row| row.body.call()), self.inner.write(rows)).await
+    }
+
+    /// Nothing: the limiter has heard it.
+    fn remaining(&self) -> Vec<Remaining> {
+        Vec::new()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::connector::{
-    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remedy, Write,
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Remedy, Write,
 };
 use crate::model::{News, Timestamp};
 use crate::retry::Schedule;
@@ -70,6 +70,10 @@ impl<C: Connector> Connector for Retry<C> {
                 results => return results,
             }
         }
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        self.inner.remaining()
     }
 }
 
