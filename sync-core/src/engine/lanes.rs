@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::connector::Description;
 use crate::model::{Class, PairId, RecordId, Timestamp};
 use crate::quota::Call;
 
@@ -39,6 +40,16 @@ impl Kind {
         }
     }
 
+    /// How many entries of this kind can share a call.
+    pub(super) const fn batch(self, description: &Description) -> usize {
+        match self {
+            Self::Read => description.read_batch,
+            Self::Find => 1,
+            Self::Create | Self::Update => description.write_batch,
+            Self::Emit => description.emit_batch,
+        }
+    }
+
     /// Whether calls of this kind change something at the far side.
     pub(super) const fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Emit)
@@ -52,7 +63,7 @@ pub(super) type Rank = (Class, Timestamp);
 type Queue = BTreeSet<(Timestamp, Subject)>;
 
 /// One turn in so many goes to the entry that has waited longest, whatever its class.
-const FLOOR: u64 = 10;
+pub(super) const FLOOR: u64 = 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Lane {
@@ -65,6 +76,14 @@ pub(super) struct Lane {
     turns: u64,
     /// Some entries did not fit and wait in the journal.
     pub(super) spilled: bool,
+}
+
+/// Entries of one class and kind, all together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    pub(super) count: u64,
+    pub(super) oldest: Timestamp,
+    pub(super) newest: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -174,6 +193,27 @@ impl Lane {
     /// Whether something can be served now.
     pub(super) fn is_ready(&self, open: impl Fn(Kind) -> bool) -> bool {
         self.ready.keys().any(|(_, kind)| open(*kind))
+    }
+
+    /// What waits, by class and kind, held entries included: how many, and since when the first and the last.
+    pub(super) fn waiting(&self) -> BTreeMap<(Class, Kind), Waiting> {
+        let mut waiting: BTreeMap<(Class, Kind), Waiting> = BTreeMap::new();
+        for (key, queue) in &self.ready {
+            if let (Some((oldest, _)), Some((newest, _))) = (queue.first(), queue.last()) {
+                let count = queue.len() as u64;
+                waiting.insert(*key, Waiting { count, oldest: *oldest, newest: *newest });
+            }
+        }
+        for (class, kind, since) in self.held.values() {
+            let all = waiting.entry((*class, *kind)).or_insert(Waiting {
+                count: 0,
+                oldest: *since,
+                newest: *since,
+            });
+            all.count += 1;
+            (all.oldest, all.newest) = (all.oldest.min(*since), all.newest.max(*since));
+        }
+        waiting
     }
 
     /// How many entries are in memory, held ones included.

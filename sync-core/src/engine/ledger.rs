@@ -130,6 +130,7 @@ impl Ledger {
                 true => Backfill::Pending,
                 false => Backfill::Complete,
             }),
+            due: PerSide::default(),
             planning: None,
         });
         let policy = Policy {
@@ -278,7 +279,9 @@ impl Ledger {
             if stored.as_deref() == pair.as_ref() {
                 continue;
             }
-            self.draft.move_due(&id, due(stored.as_deref()).as_ref(), due(pair.as_ref()).as_ref());
+            let (before, after) = (due(stored.as_deref()), due(pair.as_ref()));
+            self.draft.move_due(&id, before.as_ref(), after.as_ref());
+            self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             match &pair {
                 Some(pair) => self.draft.put_pair(pair),
@@ -303,6 +306,9 @@ impl Ledger {
     }
 
     fn publish(&self) {
+        let mut outlooks = PerSide::from_fn(|side| self.outlook(side));
+        let on_time = outlooks.left.on_time && outlooks.right.on_time;
+        let last = outlooks.left.last.zip(outlooks.right.last).map(|(left, right)| left.max(right));
         self.status.send_replace(Status {
             counts: self.meta.counts,
             sides: PerSide::from_fn(|side| {
@@ -314,9 +320,12 @@ impl Ledger {
                     under_way: desk.under_way,
                     failures: desk.failures,
                     halted: desk.halted.clone(),
+                    classes: std::mem::take(&mut outlooks[side].classes),
                 }
             }),
             index_complete: self.policy.index_complete,
+            promise_feasible: on_time,
+            last_visible_at: last.filter(|last| !last.is_zero()).map(|last| self.now.plus(last)),
             store_trouble: None,
         });
     }

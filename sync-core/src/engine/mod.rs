@@ -11,9 +11,11 @@
 //! remote call is preceded by its intent on disk.
 
 mod accept;
+mod allowance;
 mod bisect;
 mod bursts;
 mod dispatch;
+mod forecast;
 mod intake;
 mod kin;
 mod lanes;
@@ -34,7 +36,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 pub use accept::AcceptError;
-pub use report::{SideStatus, Status};
+pub use report::{ClassStatus, SideStatus, Status};
 
 use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Overload;
 use super::dispatch::{Job, Report, Row, Target};
-use super::lanes::{Kind, Lane, NEVER, Subject};
+use super::lanes::{Kind, Lane, Subject};
 use super::ledger::{Desk, Ledger};
-use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
+use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
 use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
-use crate::quota::Call;
 use crate::store::StoreError;
 
 /// Most entries read from the journal at once to fill a queue.
@@ -81,32 +79,6 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn has_work(&self, side: Side) -> bool {
-        let desk = &self.desks[side];
-        if desk.not_before.is_some() || (desk.failures > 0 && desk.under_way > 0) {
-            return false;
-        }
-        let suspects = !desk.suspects.is_empty() && self.can_write(side);
-        desk.lane.is_ready(|kind| self.is_open(side, kind.call())) || suspects || self.can_list(side)
-    }
-
-    /// Whether the windows of this kind of call, if it has any, have room.
-    pub(super) fn is_open(&self, side: Side, call: Call) -> bool {
-        self.systems[side].limiter.opens_in(call) == Some(Duration::ZERO)
-    }
-
-    /// When the first kind of work that waits only for a window of its own can go on.
-    pub(super) fn opening(&self, side: Side) -> Option<Duration> {
-        let kinds = [Call::Read, Call::Find, Call::List, Call::Create, Call::Update, Call::Emit];
-        let waits = kinds.into_iter().filter_map(|call| self.systems[side].limiter.opens_in(call));
-        waits.filter(|wait| !wait.is_zero()).min()
-    }
-
-    /// Whether whatever the suspects want to write can be written.
-    fn can_write(&self, side: Side) -> bool {
-        [Call::Create, Call::Update, Call::Emit].into_iter().all(|call| self.is_open(side, call))
-    }
-
     /// The next call to a side, with its intent written into this turn.
     pub(super) async fn next_job(&mut self, side: Side) -> Result<Option<Job>, StoreError> {
         if self.is_listings_turn(side) {
@@ -123,12 +95,7 @@ impl Ledger {
                 continue;
             }
             let description = self.systems[side].connector.describe();
-            let most = |kind| match kind {
-                Kind::Read => description.read_batch,
-                Kind::Find => 1,
-                Kind::Create | Kind::Update => description.write_batch,
-                Kind::Emit => description.emit_batch,
-            };
+            let most = |kind: Kind| kind.batch(description);
             let late = self.late();
             let limiter = self.systems[side].limiter.clone();
             let open = |kind: Kind| limiter.opens_in(kind.call()) == Some(Duration::ZERO);
@@ -138,14 +105,6 @@ impl Ledger {
             }
         }
         Ok(self.page(side))
-    }
-
-    /// What waits since before this goes after what can still be on time.
-    fn late(&self) -> Timestamp {
-        match self.settings.overload {
-            Overload::SmallestWorstCase => NEVER,
-            Overload::MostOnTime => self.now.minus(self.settings.promise),
-        }
     }
 
     async fn job(
@@ -306,36 +265,6 @@ impl Ledger {
             Report::Written { rows, group, result } => self.hear_written(side, rows, group, result).await,
             Report::Listed { answer } => self.hear_page(side, answer).await,
         }
-    }
-
-    /// Spaces calls out while a side fails, and stops them while it will not let us in.
-    fn note_health(&mut self, side: Side, error: Option<&crate::connector::Error>) {
-        let now = self.now;
-        let desk = &mut self.desks[side];
-        let Some(error) = error else {
-            (desk.failures, desk.not_before, desk.halted) = (0, None, None);
-            return;
-        };
-        let wait = match error.remedy() {
-            Remedy::Quarantine => None,
-            Remedy::Look if !matches!(error, crate::connector::Error::Ambiguous { .. }) => None,
-            Remedy::Look => Some(Self::probing(desk.failures, self.meta.pairs)),
-            Remedy::Retry(after) => {
-                let spacing = Self::probing(desk.failures, self.meta.pairs);
-                Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
-            }
-            Remedy::Halt => {
-                desk.halted = Some(error.to_string());
-                Some(Duration::from_secs(30))
-            }
-        };
-        let Some(wait) = wait else {
-            desk.failures = 0;
-            return;
-        };
-        tracing::warn!(side = %side, %error, failures = desk.failures, wait_ms = wait.as_millis() as u64, "call failed");
-        desk.failures += 1;
-        desk.not_before = Some(now.plus(wait));
     }
 
     /// Whether a queue runs low while more waits in the journal, or is being filled from there.

@@ -12,7 +12,7 @@ use crate::connector::{
     Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
 };
 use crate::model::{News, Timestamp};
-use crate::quota::{Call, Quota, Verdict, Window};
+use crate::quota::{Call, Quota, Supply, Verdict, Window};
 use crate::retry::MAX_RETRY_AFTER;
 
 /// Hands out permits to call one system, so that its limits hold whoever calls. Clones share one budget.
@@ -28,7 +28,9 @@ impl Limiter {
     /// All `windows` hold at once, and at most `concurrency` calls (at least one) are under way.
     #[must_use]
     pub fn new(windows: &[Window], concurrency: usize) -> Self {
-        let state = State { quota: Quota::new(windows), free: concurrency.max(1) };
+        let concurrency = concurrency.max(1);
+        let state =
+            State { quota: Quota::new(windows), concurrency, free: concurrency, trip: Duration::ZERO };
         let shared = Shared {
             zero: Instant::now(),
             state: Mutex::new(state),
@@ -49,7 +51,9 @@ impl Limiter {
             let changed = shared.changed.notified();
             let verdict = shared.lock().grant(call, shared.now());
             match verdict {
-                Verdict::Now => return Permit { shared: Arc::clone(shared), call, spent: true },
+                Verdict::Now => {
+                    return Permit { shared: Arc::clone(shared), call, since: shared.now(), spent: true };
+                }
                 Verdict::At(time) => {
                     let wait = time.saturating_sub(shared.now());
                     // Either way it is time to look again.
@@ -69,6 +73,19 @@ impl Limiter {
             Verdict::At(time) => Some(time.saturating_sub(now)),
             Verdict::AfterResponse => None,
         }
+    }
+
+    /// What leaves at most from now on, if answers keep taking as long as they did lately.
+    pub(crate) fn supplies(&self) -> Vec<Supply> {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        let trip = state.trip;
+        let mut supplies = state.quota.supplies(trip, now);
+        if !trip.is_zero() {
+            let rate = state.concurrency as f64 / trip.as_secs_f64();
+            supplies.push(Supply { room: 0.0, rate, only: None });
+        }
+        supplies
     }
 
     /// Learns from how a call failed. After [`Error::Throttled`] nothing leaves for as long as the system asked, at most
@@ -103,6 +120,7 @@ impl fmt::Debug for Limiter {
 pub struct Permit {
     shared: Arc<Shared>,
     call: Option<Call>,
+    since: Duration,
     spent: bool,
 }
 
@@ -126,6 +144,7 @@ impl Drop for Permit {
         let mut state = self.shared.lock();
         if self.spent {
             state.quota.answered(self.call, now);
+            state.trip = (state.trip * 7 + now.saturating_sub(self.since)) / 8;
         } else {
             state.quota.unsent(self.call);
         }
@@ -163,6 +182,9 @@ impl Shared {
 
 struct State {
     quota: Quota,
+    concurrency: usize,
+    /// How long answers take, most of all the latest.
+    trip: Duration,
     /// How many more calls may be under way at once.
     free: usize,
 }

@@ -80,6 +80,17 @@ pub struct Quota {
     pace: Option<Pace>,
 }
 
+/// What one window lets leave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Supply {
+    /// Calls at once.
+    pub(crate) room: f64,
+    /// After that, calls a second.
+    pub(crate) rate: f64,
+    /// What for, if it is for one kind of call only.
+    pub(crate) only: Option<Call>,
+}
+
 /// When a call may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -178,6 +189,12 @@ impl Quota {
     pub fn told(&mut self, per: Duration, left: u32, now: Duration) {
         let same = self.windows.iter_mut().filter(|w| w.window.only.is_none() && w.window.per == per);
         same.for_each(|window| window.told(left, now));
+    }
+
+    /// What each window lets leave, when an answer takes as long as `trip`. A slow-down is not counted: it is over in
+    /// ten seconds.
+    pub(crate) fn supplies(&mut self, trip: Duration, now: Duration) -> Vec<Supply> {
+        self.windows.iter_mut().map(|window| window.supply(trip, now)).collect()
     }
 
     /// The windows that count a call.

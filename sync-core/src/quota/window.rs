@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Verdict, Window};
+use super::{Supply, Verdict, Window};
 
 /// Most batches that a window remembers, or nearly so.
 const BATCHES: u32 = 1_024;
@@ -81,6 +81,15 @@ impl WindowState {
             Some(time) => Verdict::At(time),
             None => Verdict::AfterResponse,
         }
+    }
+
+    pub(super) fn supply(&mut self, trip: Duration, now: Duration) -> Supply {
+        self.forget(now);
+        let Window { calls, per, only } = self.window;
+        let room = calls.saturating_sub(self.in_flight + self.held + self.foreign);
+        // A place is free again one window after the answer.
+        let rate = f64::from(calls) / per.saturating_add(trip).as_secs_f64();
+        Supply { room: room.into(), rate, only }
     }
 
     /// Lets go of what is older than one window.
