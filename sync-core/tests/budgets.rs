@@ -31,8 +31,8 @@ struct Far {
     /// How long a call takes; it arrives half-way.
     trip: Duration,
     calls: Arc<Mutex<Vec<Arrived>>>,
-    /// What the next calls fail with.
-    failing: Arc<Mutex<VecDeque<Error>>>,
+    /// What the next calls fail with, if they fail.
+    failing: Arc<Mutex<VecDeque<Option<Error>>>>,
 }
 
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl Connector for Far {
         });
         let arrived = Arrived { call: rows[0].body.call(), at: Instant::now(), created: created.collect() };
         self.calls.lock().unwrap().push(arrived);
-        let failure = self.failing.lock().unwrap().pop_front();
+        let failure = self.failing.lock().unwrap().pop_front().flatten();
         sleep(self.trip / 2).await;
         let made = |row: &Write| match &row.body {
             WriteBody::Create { properties, link } => {
@@ -196,7 +196,7 @@ async fn is_the_number_of_pairs_that_wait_kept_true() {
 #[tokio::test(start_paused = true)]
 async fn is_a_halted_side_no_cause_for_optimism() {
     let far = Far::new(vec![Window::per_seconds(100, 1)]);
-    far.failing.lock().unwrap().extend([Error::Unauthorized { reason: "revoked".to_owned() }]);
+    far.failing.lock().unwrap().push_back(Some(Error::Unauthorized { reason: "revoked".to_owned() }));
     let engine = engine(&far, Settings::default()).await;
     deliver(&engine, vec![created(1, Class::New)]).await;
     sleep(MS(1_000)).await;
@@ -228,7 +228,7 @@ async fn does_a_narrow_window_hold_back_its_kind_of_call_and_no_other() {
 async fn is_a_side_that_complains_left_alone_and_then_spared() {
     let far = Far::new(vec![Window::per_seconds(50, 1)]);
     let complaint = Error::Throttled { reason: "slow down".to_owned(), retry_after: Some(MS(4_000)) };
-    far.failing.lock().unwrap().push_back(complaint);
+    far.failing.lock().unwrap().push_back(Some(complaint));
     let engine = engine(&far, Settings::default()).await;
     deliver(&engine, (0..1_000).map(|n| created(n, Class::Import)).collect()).await;
     far.written(1_001).await;
@@ -241,6 +241,23 @@ async fn is_a_side_that_complains_left_alone_and_then_spared() {
     };
     assert!(calls(0) <= 26 && calls(1) <= 30, "{} {}", calls(0), calls(1));
     assert!((46..=50).contains(&calls(12)), "{}", calls(12));
+}
+
+#[tokio::test(start_paused = true)]
+async fn are_a_fifth_of_all_calls_and_one_a_second_repeated_while_half_of_them_fail() {
+    let far = Far::new(vec![Window::per_seconds(100, 1)]);
+    let down = Error::Unavailable { reason: "down".to_owned(), retry_after: None };
+    far.failing.lock().unwrap().extend((0..400).map(|n| (n % 2 == 0).then(|| down.clone())));
+    let engine = engine(&far, Settings::default()).await;
+    deliver(&engine, (0..1_000).map(|n| created(n, Class::Import)).collect()).await;
+    far.written(400).await;
+    let times: Vec<Instant> = far.calls().into_iter().map(|c| c.at).collect();
+    let seconds = (times[399] - times[0]).as_secs() as usize;
+    // And what was saved and what may be owed.
+    let allowed = 400 / 5 + seconds + 10 + 20;
+    assert!(200 <= allowed, "200 calls repeated within {seconds} s");
+    assert!(seconds < 200, "it is not given up either: {seconds} s");
+    far.written(1_200).await;
 }
 
 /// How many of a thousand, arriving in six seconds at a hundred calls a second, are late for a promise of three seconds,

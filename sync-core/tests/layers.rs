@@ -153,6 +153,19 @@ async fn do_calls_that_fail_together_come_back_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn are_most_calls_not_repeated_while_most_fail() {
+    let scripted = Scripted::failing(std::iter::repeat_n(unavailable(), 1_000));
+    let retry = Retry::new(scripted.clone(), 3, 1);
+    for _ in 0..100 {
+        assert!(retry.read(&one_read()).await.is_err());
+    }
+    let (calls, seconds) = (scripted.calls().len(), scripted.calls().last().unwrap().as_secs() as usize);
+    let repeated = calls - 100;
+    assert!(repeated <= 10 + calls / 5 + seconds + 1, "{repeated} of {calls} in {seconds} s");
+    assert!(repeated > 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn is_a_slow_write_ambiguous_but_a_slow_read_harmless() {
     let slow = Scripted { takes: MS(501), ..Scripted::failing([]) };
     let timeout = Timeout::new(slow.clone(), MS(500));

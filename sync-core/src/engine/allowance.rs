@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Overload;
 use super::lanes::NEVER;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, PROBING};
 use crate::connector::{Error, Remedy};
 use crate::model::{Side, Timestamp};
 use crate::quota::Call;
@@ -50,8 +50,12 @@ impl Ledger {
     pub(super) fn note_health(&mut self, side: Side, error: Option<&Error>) {
         let now = self.now;
         let desk = &mut self.desks[side];
+        desk.repeats.earn();
+        let unpaid = desk.repeats.wait(now.since(Timestamp::EPOCH));
         let Some(error) = error else {
-            (desk.failures, desk.not_before, desk.halted) = (0, None, None);
+            // One call at a time goes on until what had to be repeated is paid for.
+            let failures = if unpaid.is_zero() { 0 } else { desk.failures.min(1) };
+            (desk.failures, desk.not_before, desk.halted) = (failures, None, None);
             return;
         };
         let wait = match error.remedy() {
@@ -71,7 +75,10 @@ impl Ledger {
             desk.failures = 0;
             return;
         };
+        // The end of an outage is to be noticed soon, whatever is owed.
+        let wait = wait.max(unpaid.min(PROBING.max));
         tracing::warn!(side = %side, %error, failures = desk.failures, wait_ms = wait.as_millis() as u64, "call failed");
+        desk.repeats.spend();
         desk.failures += 1;
         // Of calls that fail together, the one that asks for most patience counts.
         desk.not_before = desk.not_before.max(Some(now.plus(wait)));

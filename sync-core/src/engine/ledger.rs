@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
 use crate::model::{Class, Due, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
-use crate::retry::Schedule;
+use crate::retry::{Budget, Schedule};
 use crate::store::StoreError;
 
 /// Most messages taken in one turn. Bounds the size of a commit, and how long a dispatcher waits for its answer.
@@ -33,7 +33,7 @@ pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
 /// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
 /// most one call a second.
-const PROBING: Schedule =
+pub(super) const PROBING: Schedule =
     Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 /// How far ahead of our clock a system's clock may plausibly be.
 const MAX_SKEW: Duration = Duration::from_secs(300);
@@ -80,6 +80,8 @@ pub(super) struct Desk {
     pub(super) bursts: Bursts,
     pub(super) suspects: Suspects,
     pub(super) under_way: usize,
+    /// How many calls may be repeated.
+    pub(super) repeats: Budget,
     /// Failed calls in a row, and when the next may be tried.
     pub(super) failures: u32,
     pub(super) not_before: Option<Timestamp>,
