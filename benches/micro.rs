@@ -129,9 +129,9 @@ fn quota(c: &mut Criterion) {
         let mut now = Duration::ZERO;
         b.iter(|| {
             now += Duration::from_millis(21);
-            black_box(quota.next(now));
-            quota.sent();
-            quota.answered(now);
+            black_box(quota.next(None, now));
+            quota.sent(None, now);
+            quota.answered(None, now);
         });
     });
 }

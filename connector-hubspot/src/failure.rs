@@ -5,15 +5,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use sync_core::connector::Error;
-use sync_core::http::{Response, TransportError};
-use sync_core::model::{RecordId, Timestamp};
+use sync_core::http::{Response, TransportError, date, retry_after};
+use sync_core::model::RecordId;
 
 use crate::wire::{Failure, InvalidProperty};
 
-/// Longest wait that is believed; HubSpot names up to a day (status 477).
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// A locked contact is free again after two seconds (HubSpot API guide, contacts).
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
@@ -107,26 +105,10 @@ pub(crate) fn category(response: &Response) -> Option<String> {
     envelope(response)?.category
 }
 
-/// When HubSpot answered, by its own clock.
-pub(crate) fn answered_at(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(header::DATE)?.to_str().ok()?)
-}
-
-/// The wait a `Retry-After` header asks for, in seconds or until a date; nonsense is ignored, and nobody waits longer
-/// than a day.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => http_date(text)?.since(answered_at(headers)?),
-    };
-    Some(wait.min(LONGEST_WAIT))
-}
-
 fn throttled(failure: &Failure, headers: &HeaderMap) -> Error {
     let policy = failure.policy_name.as_deref().unwrap_or_default();
     let default = match policy {
-        "DAILY" => until_midnight(headers),
+        "DAILY" => until_quarter(headers),
         policy if policy.starts_with("TEN_SECONDLY") => Duration::from_secs(10),
         _ => Duration::from_secs(1),
     };
@@ -139,14 +121,14 @@ fn throttled(failure: &Failure, headers: &HeaderMap) -> Error {
     }
 }
 
-/// The daily limit is reset at midnight of the account's time zone, which we do not know: midnight UTC is at most half
-/// a day off, and a second refusal then only costs one call.
-fn until_midnight(headers: &HeaderMap) -> Duration {
-    const DAY: i64 = 24 * 3600;
-    match answered_at(headers) {
-        Some(now) => Duration::from_secs(u64::try_from(DAY - now.as_secs().rem_euclid(DAY)).unwrap_or(0)),
-        None => Duration::from_secs(3600),
-    }
+/// Until the daily limit can be reset, and a little longer. That happens at midnight of the account's time zone, which we
+/// do not know; but whatever zone it is, its midnight is at a full quarter of an hour. So one call a quarter is refused,
+/// and not a minute of the new day is lost.
+fn until_quarter(headers: &HeaderMap) -> Duration {
+    const QUARTER: i64 = 15 * 60;
+    const MARGIN: Duration = Duration::from_secs(5);
+    let passed = date(headers).map_or(0, |now| now.as_secs().rem_euclid(QUARTER));
+    Duration::from_secs((QUARTER - passed).unsigned_abs()) + MARGIN
 }
 
 fn invalid(asked: Asked, failure: &Failure) -> Error {
@@ -267,9 +249,4 @@ fn value_holder(message: &str) -> Option<RecordId> {
     let (before, _) = message.split_once(" already has that value")?;
     let last = before.rsplit(' ').next()?;
     (!last.is_empty() && last.chars().all(|c| c.is_ascii_digit())).then(|| RecordId::new(last))
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    let zoned = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Timestamp::from_millis(zoned.as_millisecond()))
 }

@@ -22,17 +22,18 @@ pub mod signature;
 mod webhook;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
 use sync_core::connector::{
-    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write,
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
 };
 use sync_core::http::{Request, Response, Transport};
 use sync_core::model::{News, Timestamp};
+use sync_core::quota::{Call, Window};
 
 pub use config::{ConfigError, EVENT_NAMESPACE, HubSpotConfig};
 pub use mapping::{PROPERTIES, mapping};
@@ -51,6 +52,9 @@ const READ_BATCH: usize = 50;
 /// Most inputs of a batch write (HubSpot API guide, contacts).
 const WRITE_BATCH: usize = 100;
 
+/// Searches an account may make (HubSpot API guide, search). Only the question what has changed is a search.
+const SEARCHES: Window = Window::per_seconds(5, 1).only(Call::Changes);
+
 /// One HubSpot account, as seen by one app.
 pub struct HubSpot {
     config: HubSpotConfig,
@@ -59,6 +63,8 @@ pub struct HubSpot {
     transport: Arc<dyn Transport>,
     /// Whether the twin property is there to be used; see [`HubSpot::provision`].
     twin_in_use: AtomicBool,
+    /// What the last answer said of what is left, until it is asked for.
+    remaining: Mutex<Vec<Remaining>>,
 }
 
 /// What [`HubSpot::provision`] found or did.
@@ -84,7 +90,7 @@ impl HubSpot {
         config.check()?;
         let description = Description {
             name: "hubspot",
-            limits: config.limits.clone(),
+            limits: config.limits.iter().copied().chain([SEARCHES]).collect(),
             concurrency: config.concurrency,
             read_batch: READ_BATCH,
             write_batch: WRITE_BATCH,
@@ -93,7 +99,7 @@ impl HubSpot {
         };
         let requests = Requests::new(&config)?;
         let twin_in_use = AtomicBool::new(config.twin_property.is_some());
-        Ok(Self { config, description, requests, transport, twin_in_use })
+        Ok(Self { config, description, requests, transport, twin_in_use, remaining: Mutex::default() })
     }
 
     /// Sees to it that the twin property exists, or that the connector does without it. Call it once before the first
@@ -147,7 +153,17 @@ impl HubSpot {
     }
 
     async fn send(&self, asked: Asked, request: Request) -> Result<Response, Error> {
-        self.transport.send(request).await.map_err(|error| failure::no_response(asked, error))
+        let response =
+            self.transport.send(request).await.map_err(|error| failure::no_response(asked, error))?;
+        let said = response::remaining(response.headers());
+        if !said.is_empty() {
+            *self.said() = said;
+        }
+        Ok(response)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Vec<Remaining>> {
+        self.remaining.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn twin(&self) -> Option<&str> {
@@ -180,6 +196,10 @@ impl Connector for HubSpot {
         let Some(request) = self.requests.write(rows, twin)? else { return Ok(Vec::new()) };
         let response = self.send(response::asked(rows), request).await?;
         Reader { app_id: self.config.app_id, twin }.outcomes(rows, &response)
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        std::mem::take(&mut self.said())
     }
 }
 

@@ -1,29 +1,44 @@
 //! What HubSpot's answers to reads and writes mean. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use http::HeaderMap;
 use serde::de::DeserializeOwned;
-use sync_core::connector::{Answer, Cursor, Error, Query, Receipt, Write, WriteBody};
-use sync_core::http::Response;
+use sync_core::connector::{Answer, Cursor, Error, Query, Receipt, Remaining, Write, WriteBody};
+use sync_core::http::{Response, date};
 use sync_core::model::{Record, RecordId, Timestamp};
 
-use crate::failure::{self, Asked, answered_at, failed, unreadable};
+use crate::failure::{self, Asked, failed, unreadable};
 use crate::record::{Reader, time};
 use crate::request::Place;
 use crate::wire::{Contact, Failure, Results};
 
 /// Results a single search gives; asking beyond them is an error (HubSpot API guide, search).
 const SEARCH_CAP: u32 = 10_000;
+/// The window of the daily limit.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Records in a page of a search.
 const PAGE: u32 = 100;
 
 /// The outcome of each row of a write, in the order of the rows.
 pub(crate) type Outcomes = Vec<Result<Receipt, Error>>;
 
+/// How many calls HubSpot says are left (HubSpot API guide, usage guidelines). Searches tell of the day only, and OAuth
+/// apps are not told of it.
+pub(crate) fn remaining(headers: &HeaderMap) -> Vec<Remaining> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
+    let interval =
+        number("x-hubspot-ratelimit-interval-milliseconds").map(|ms| Duration::from_millis(ms.into()));
+    let short = number("x-hubspot-ratelimit-remaining").zip(interval);
+    let daily = number("x-hubspot-ratelimit-daily-remaining").zip(Some(DAY));
+    short.into_iter().chain(daily).map(|(calls, per)| Remaining { calls, per }).collect()
+}
+
 impl Reader<'_> {
     /// Understands the answer to a read.
     pub(crate) fn answer(&self, query: &Query, response: &Response) -> Result<Answer, Error> {
-        let as_of = answered_at(response.headers());
+        let as_of = date(response.headers());
         if matches!(query, Query::Find(_)) {
             let found: Option<Contact> = match failure::is_missing(response) {
                 true => None,
@@ -55,7 +70,7 @@ impl Reader<'_> {
     /// Understands the answer to a write.
     pub(crate) fn outcomes(&self, rows: &[Write], response: &Response) -> Result<Outcomes, Error> {
         let asked = asked(rows);
-        let at = answered_at(response.headers());
+        let at = date(response.headers());
         match asked {
             Asked::Emit if response.status().is_success() || failure::is_repeat(response) => {
                 Ok(vec![Ok(Receipt { record: None, at })])

@@ -59,8 +59,8 @@ async fn what_each_limit_asks_for() {
         (answer(429, r#"{"policyName":"SECONDLY"}"#), throttled("SECONDLY", 1)),
         (answer(429, search), throttled("RATE_LIMITS", 1)),
         (answer(429, "<html>"), throttled("RATE_LIMIT", 1)),
-        (answer(429, daily), throttled("DAILY", 3600)),
-        (with_header(answer(429, daily), "date", at), throttled("DAILY", 2 * 3600 + 48 * 60)),
+        (answer(429, daily), throttled("DAILY", 15 * 60 + 5)),
+        (with_header(answer(429, daily), "date", at), throttled("DAILY", 3 * 60 + 5)),
     ];
     for (response, expected) in table {
         assert_eq!(read(Query::Page(None), response.clone()).await, Err(expected.clone()));
@@ -69,15 +69,32 @@ async fn what_each_limit_asks_for() {
 }
 
 #[tokio::test]
+async fn is_what_hubspot_says_is_left_told_once() {
+    let said = [
+        ("x-hubspot-ratelimit-max", "100"),
+        ("x-hubspot-ratelimit-remaining", "7"),
+        ("x-hubspot-ratelimit-interval-milliseconds", "10000"),
+        ("x-hubspot-ratelimit-daily-remaining", "249000"),
+    ];
+    let response = said.into_iter().fold(answer(200, r#"{"results":[]}"#), |r, (n, v)| with_header(r, n, v));
+    let hubspot = connector(Canned::with([Ok(response), Ok(answer(200, r#"{"results":[]}"#))]));
+    for expected in [vec![(7, 10), (249_000, 86_400)], vec![]] {
+        hubspot.read(&Query::Page(None)).await.unwrap();
+        let left = hubspot.remaining().into_iter().map(|left| (left.calls, left.per.as_secs()));
+        assert_eq!(left.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
 async fn is_retry_after_understood_and_nonsense_ignored() {
-    let day = Some(Duration::from_secs(24 * 3600));
+    let longest = Some(sync_core::retry::MAX_RETRY_AFTER);
     let table = [
         ("30", Some(Duration::from_secs(30))),
         ("1.5", Some(Duration::from_millis(1500))),
         ("Tue, 15 Jul 2025 21:12:30 GMT", Some(Duration::from_secs(30))),
         ("Tue, 15 Jul 2025 21:11:00 GMT", Some(Duration::ZERO)),
-        ("1e300", None),
-        ("99999999", day),
+        ("1e300", longest),
+        ("99999999", longest),
         ("-5", None),
         ("NaN", None),
         ("soon", None),

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
 use sync_core::connector::{Answer, Cursor, Error, Query, Receipt};
-use sync_core::http::{Response, TransportError};
-use sync_core::model::{News, Timestamp};
+use sync_core::http::{Response, TransportError, date, retry_after};
+use sync_core::model::News;
 
 use crate::config::StripeConfig;
 use crate::mapping::METADATA;
@@ -14,8 +13,6 @@ use crate::record::record;
 use crate::webhook;
 use crate::wire::{Customer, ErrorBody, ErrorDetail, EventPage, Identified, Page};
 
-/// The longest wait we let an answer impose on us. Anything longer is taken for this long.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How long to wait when Stripe says that trying again soon is of no use (`Stripe-Should-Retry: false`).
 const RELUCTANT_WAIT: Duration = Duration::from_secs(10);
 
@@ -166,26 +163,6 @@ impl Advice {
         let least = (self.should_retry == Some(false)).then_some(RELUCTANT_WAIT);
         self.retry_after.max(least)
     }
-}
-
-/// Seconds, or a date relative to the answer's own `Date`. Anything else is as if it were not there.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().map_or(LONGEST_WAIT, Duration::from_secs)
-    } else {
-        http_date(text)?.since(date(headers)?)
-    };
-    Some(wait.min(LONGEST_WAIT))
-}
-
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(DATE)?.to_str().ok()?)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Timestamp::from_millis(parsed.as_millisecond()))
 }
 
 /// Stripe's own words for it, never its message: that may quote values.

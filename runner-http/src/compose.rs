@@ -130,6 +130,8 @@ fn settings(sync: &SyncConfig) -> Settings {
         call_timeout: Duration::from_millis(sync.call_timeout_ms),
         drain: Duration::from_millis(sync.drain_ms),
         backfill: sync.backfill,
+        overload: sync.overload,
+        ..Settings::default()
     }
 }
 

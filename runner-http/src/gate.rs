@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_core::connector::{
-    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write,
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
 };
 use sync_core::model::{News, Timestamp};
 use tokio::sync::watch;
@@ -88,5 +88,9 @@ impl<C: Connector> Connector for Gate<C> {
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
         self.pass().await?;
         self.inner.write(rows).await
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        self.inner.remaining()
     }
 }

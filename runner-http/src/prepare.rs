@@ -1,8 +1,9 @@
 //! What must have happened before the first call to a system. Webhooks are taken meanwhile.
 //!
 //! *A quiet start.* The process before this one may have been killed a moment ago, right after using up a whole window
-//! of the call budget. So nothing is sent until one window has passed. (Windows longer than [`LONGEST_QUIET`] are not
-//! waited out.)
+//! of the call budget. So nothing is sent until one window has passed. Not waited out are windows longer than
+//! [`LONGEST_QUIET`], which begin anew unless the system says how much of them is left (HubSpot does), and windows for one
+//! kind of call.
 //!
 //! *HubSpot's twin property.* It has to exist before it is read or written. The calls that see to it are not counted by
 //! the engine, so another window passes after them.
@@ -54,8 +55,8 @@ pub(crate) async fn hubspot(hubspot: Arc<HubSpot>, latch: Latch) {
 
 /// How long no call may be made after calls that nobody counted.
 pub(crate) fn quiet_time(connector: &dyn Connector) -> Duration {
-    let windows = connector.describe().limits.iter().map(|window| window.per);
-    windows.filter(|per| *per <= LONGEST_QUIET).max().unwrap_or_default()
+    let windows = connector.describe().limits.iter().filter(|window| window.only.is_none());
+    windows.map(|window| window.per).filter(|per| *per <= LONGEST_QUIET).max().unwrap_or_default()
 }
 
 fn asked(error: &Error) -> Option<Duration> {

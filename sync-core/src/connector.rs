@@ -7,7 +7,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::model::{Activity, News, OpId, PairId, Properties, Record, RecordId, Timestamp, Value};
-use crate::quota::Window;
+use crate::quota::{Call, Window};
 
 /// A webhook as it arrived: method, path and query as received, headers, raw body.
 pub type Delivery = http::Request<Bytes>;
@@ -17,7 +17,7 @@ pub type Delivery = http::Request<Bytes>;
 pub struct Description {
     /// Short lower-case name for logs, metrics and routes, for example `stripe`.
     pub name: &'static str,
-    /// Calls the far side accepts; all of these hold at once.
+    /// Calls the far side accepts; all of these hold at once, those for one kind of call as well as those for all.
     pub limits: Vec<Window>,
     /// Most calls under way at once.
     pub concurrency: usize,
@@ -59,6 +59,19 @@ pub enum Query {
     ChangedSince(Timestamp, Option<Cursor>),
 }
 
+impl Query {
+    /// The kind of call that answers it.
+    #[must_use]
+    pub const fn call(&self) -> Call {
+        match self {
+            Self::Ids(_) => Call::Read,
+            Self::Find(_) => Call::Find,
+            Self::Page(_) => Call::List,
+            Self::ChangedSince(..) => Call::Changes,
+        }
+    }
+}
+
 /// What is known of a record that may or may not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
@@ -85,6 +98,15 @@ pub struct Answer {
     pub next: Option<Cursor>,
     /// The system's own time when it answered, if it says.
     pub as_of: Option<Timestamp>,
+}
+
+/// How many more calls a system says it will take, in one of its windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// Calls left.
+    pub calls: u32,
+    /// The length of the window.
+    pub per: Duration,
 }
 
 /// The traces we leave in a record we create, by which it can be recognised whatever happens to our answer.
@@ -144,6 +166,16 @@ impl WriteBody {
         match self {
             Self::Create { .. } => None,
             Self::Update { id, .. } | Self::Emit { id, .. } => Some(id),
+        }
+    }
+
+    /// The kind of call that does it.
+    #[must_use]
+    pub const fn call(&self) -> Call {
+        match self {
+            Self::Create { .. } => Call::Create,
+            Self::Update { .. } => Call::Update,
+            Self::Emit { .. } => Call::Emit,
         }
     }
 
@@ -291,6 +323,11 @@ pub trait Connector: Send + Sync + 'static {
     /// When the call failed as a whole: for [`Error::Refused`] and [`Error::Exists`] that means one or more unnamed
     /// rows are at fault and *none* was applied.
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error>;
+
+    /// What the system has said, since this was last asked, about how many more calls it will take. By default, nothing.
+    fn remaining(&self) -> Vec<Remaining> {
+        Vec::new()
+    }
 }
 
 #[async_trait]
@@ -309,5 +346,9 @@ impl<C: Connector + ?Sized> Connector for std::sync::Arc<C> {
 
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
         (**self).write(rows).await
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        (**self).remaining()
     }
 }

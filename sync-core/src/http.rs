@@ -1,8 +1,16 @@
-//! The port to HTTP, so that connectors can be spoken to in memory as well as over sockets.
+//! The port to HTTP, so that connectors can be spoken to in memory as well as over sockets; and what its headers say of
+//! time.
+
+use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
 use thiserror::Error;
+
+use crate::model::Timestamp;
+use crate::retry::MAX_RETRY_AFTER;
 
 /// A request with its whole body.
 pub type Request = http::Request<Bytes>;
@@ -28,6 +36,32 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// [`TransportError`]; any status code, 5xx included, is a response.
     async fn send(&self, request: Request) -> Result<Response, TransportError>;
+}
+
+/// When the far side answered, by its own clock: the `Date` header.
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// The wait that a `Retry-After` header asks for: seconds, or a date as seen from the answer's own `Date`.
+///
+/// Never longer than [`MAX_RETRY_AFTER`]; a time that has passed is no wait. What is neither is as if it were not there.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if text.starts_with(|c: char| c.is_ascii_digit()) {
+        let seconds: f64 = text.parse().ok()?;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    } else {
+        http_date(text)?.since(date(headers)?)
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::EPOCH.plus(since_epoch))
 }
 
 #[cfg(feature = "reqwest")]
@@ -101,5 +135,66 @@ mod over_reqwest {
             inner = source;
         }
         if std::ptr::eq(inner, error) { "request failed".to_owned() } else { inner.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wait(text: &[u8], dated: bool) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        if dated {
+            headers.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        }
+        if let Ok(value) = HeaderValue::from_bytes(text) {
+            headers.insert(RETRY_AFTER, value);
+        }
+        retry_after(&headers)
+    }
+
+    #[test]
+    fn is_every_way_to_ask_for_patience_understood_and_nonsense_ignored() {
+        const SECONDS: fn(u64) -> Option<Duration> = |s| Some(Duration::from_secs(s));
+        let table = [
+            ("30", SECONDS(30)),
+            (" 0 ", SECONDS(0)),
+            ("1.5", Some(Duration::from_millis(1_500))),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", SECONDS(30)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", SECONDS(30)),
+            ("Sun Nov  6 08:50:07 1994", SECONDS(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", SECONDS(0)),
+            ("Sat, 06 Nov 2094 08:00:00 GMT", Some(MAX_RETRY_AFTER)),
+            ("86400", Some(MAX_RETRY_AFTER)),
+            ("99999999999999999999999", Some(MAX_RETRY_AFTER)),
+            ("1e300", Some(MAX_RETRY_AFTER)),
+            ("1e999", Some(MAX_RETRY_AFTER)),
+            ("-5", None),
+            ("+5", None),
+            ("inf", None),
+            ("NaN", None),
+            ("soon", None),
+            ("5 minutes", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(wait(text.as_bytes(), true), expected, "{text}");
+        }
+        assert_eq!(wait(b"Sun, 06 Nov 1994 08:50:07 GMT", false), None, "seen from when?");
+    }
+
+    proptest! {
+        #[test]
+        fn is_no_wait_too_long_whatever_is_asked(text in prop::collection::vec(any::<u8>(), 0..40), dated: bool) {
+            prop_assert!(wait(&text, dated).unwrap_or_default() <= MAX_RETRY_AFTER);
+        }
+
+        #[test]
+        fn are_seconds_taken_at_their_word(seconds in 0..=MAX_RETRY_AFTER.as_secs()) {
+            prop_assert_eq!(wait(seconds.to_string().as_bytes(), false), Some(Duration::from_secs(seconds)));
+        }
     }
 }

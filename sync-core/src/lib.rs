@@ -50,4 +50,4 @@ pub mod stores;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use engine::{AcceptError, Engine, EngineBuilder, EngineError, Settings, Status};
+pub use engine::{AcceptError, Engine, EngineBuilder, EngineError, Overload, Settings, Status};

@@ -53,9 +53,51 @@ impl Schedule {
     }
 }
 
+/// How many calls may be repetitions: as many as a fifth of all calls, and one a second besides.
+///
+/// When a system fails now and then, repetitions hardly count; when it fails often, repeating everything would add to
+/// its troubles. A few repetitions are saved up for, so a single failure is repeated at once.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// Repetitions that may be made now; a debt, when negative.
+    saved: f64,
+    /// When that was true.
+    at: Duration,
+}
+
+impl Budget {
+    const MOST: f64 = 10.0;
+    const DEEPEST: f64 = -20.0;
+
+    /// A call is made.
+    pub fn earn(&mut self) {
+        self.saved = (self.saved + 0.2).min(Self::MOST);
+    }
+
+    /// How long until a repetition is paid for.
+    #[must_use]
+    pub fn wait(&mut self, now: Duration) -> Duration {
+        let passed = now.saturating_sub(self.at);
+        self.at = self.at.max(now);
+        self.saved = (self.saved + passed.as_secs_f64()).min(Self::MOST);
+        Duration::try_from_secs_f64(1.0 - self.saved).unwrap_or_default()
+    }
+
+    /// A call will be repeated. Nobody goes into debt for more than twenty.
+    pub fn spend(&mut self) {
+        self.saved = (self.saved - 1.0).max(Self::DEEPEST);
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { saved: Self::MOST, at: Duration::ZERO }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Duration, MAX_RETRY_AFTER, Schedule};
+    use super::{Budget, Duration, MAX_RETRY_AFTER, Schedule};
     use proptest::prelude::*;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -98,6 +140,31 @@ mod tests {
         assert_eq!(after(0), SCHEDULE.delay(0, 7));
         assert_eq!(after(30), Duration::from_secs(30));
         assert_eq!(after(u64::MAX), MAX_RETRY_AFTER);
+    }
+
+    #[test]
+    fn are_repetitions_a_fifth_of_all_calls_and_one_a_second() {
+        // Every call fails for a minute, ten of them a second, and is repeated as soon as that is paid for.
+        let (mut budget, mut repeated) = (Budget::default(), 0);
+        for tenth in 0..600 {
+            budget.earn();
+            if budget.wait(MS(100 * tenth)).is_zero() {
+                budget.spend();
+                repeated += 1;
+            }
+        }
+        let saved = 10;
+        assert!((60 + 120..=60 + 120 + saved).contains(&repeated), "{repeated}");
+    }
+
+    #[test]
+    fn is_a_debt_soon_paid_however_many_calls_failed_at_once() {
+        let mut budget = Budget::default();
+        (0..1_000).for_each(|_| budget.spend());
+        assert_eq!(budget.wait(MS(0)), MS(21_000));
+        assert_eq!(budget.wait(MS(20_000)), MS(1_000));
+        assert_eq!(budget.wait(MS(21_000)), MS(0));
+        assert_eq!(budget.wait(MS(1_000)), MS(0), "time that runs backwards costs nothing");
     }
 
     proptest! {

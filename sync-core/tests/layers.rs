@@ -13,7 +13,7 @@ use sync_core::connector::{
     Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write, WriteBody,
 };
 use sync_core::layers::{Limit, Limiter, Retry, Timeout, Trace};
-use sync_core::model::{Class, News, OpId, RecordId, Timestamp, Value};
+use sync_core::model::{News, OpId, RecordId, Timestamp, Value};
 use sync_core::quota::Window;
 use tokio::time::Instant;
 
@@ -153,6 +153,19 @@ async fn do_calls_that_fail_together_come_back_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn are_most_calls_not_repeated_while_most_fail() {
+    let scripted = Scripted::failing(std::iter::repeat_n(unavailable(), 1_000));
+    let retry = Retry::new(scripted.clone(), 3, 1);
+    for _ in 0..100 {
+        assert!(retry.read(&one_read()).await.is_err());
+    }
+    let (calls, seconds) = (scripted.calls().len(), scripted.calls().last().unwrap().as_secs() as usize);
+    let repeated = calls - 100;
+    assert!(repeated <= 10 + calls / 5 + seconds + 1, "{repeated} of {calls} in {seconds} s");
+    assert!(repeated > 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn is_a_slow_write_ambiguous_but_a_slow_read_harmless() {
     let slow = Scripted { takes: MS(501), ..Scripted::failing([]) };
     let timeout = Timeout::new(slow.clone(), MS(500));
@@ -169,8 +182,8 @@ async fn is_a_slow_write_ambiguous_but_a_slow_read_harmless() {
 async fn does_each_call_wait_its_turn_until_a_window_after_the_last_response() {
     let scripted = Scripted { takes: MS(30), ..Scripted::failing([]) };
     let limiter = Limiter::new(&[Window::per_seconds(1, 1)], 10);
-    let edits = Limit::new(scripted.clone(), limiter.clone(), Class::Edit);
-    let sweeps = Limit::new(scripted.clone(), limiter, Class::Sweep);
+    let edits = Limit::new(scripted.clone(), limiter.clone());
+    let sweeps = Limit::new(scripted.clone(), limiter);
     let (first, rows) = (one_read(), one_row());
     let (_, _, _) = tokio::join!(sweeps.read(&first), sweeps.read(&first), edits.write(&rows));
     assert_eq!(scripted.calls(), [MS(0), MS(1030), MS(2060)]);
@@ -180,8 +193,8 @@ async fn does_each_call_wait_its_turn_until_a_window_after_the_last_response() {
 async fn does_a_throttled_call_silence_everyone_for_as_long_as_it_was_told() {
     let scripted = Scripted::failing([throttled(Some(MS(2500))), throttled(None), ambiguous()]);
     let limiter = Limiter::new(&[], 10);
-    let limit = Limit::new(scripted.clone(), limiter.clone(), Class::Edit);
-    let other = Limit::new(scripted.clone(), limiter, Class::New);
+    let limit = Limit::new(scripted.clone(), limiter.clone());
+    let other = Limit::new(scripted.clone(), limiter);
     assert!(limit.read(&one_read()).await.is_err());
     assert!(other.read(&one_read()).await.is_err());
     assert!(limit.read(&one_read()).await.is_err());
@@ -194,7 +207,7 @@ async fn does_a_stack_of_layers_count_and_limit_each_repetition() {
     let scripted = Scripted::failing([unavailable(), unavailable()]);
     let limiter = Limiter::new(&[Window::per_seconds(1, 5)], 1);
     let inner = Trace::new(Timeout::new(scripted.clone(), MS(500)));
-    let stack = Retry::new(Limit::new(inner, limiter, Class::New), 2, 7);
+    let stack = Retry::new(Limit::new(inner, limiter), 2, 7);
     stack.read(&one_read()).await.unwrap();
     assert_eq!(scripted.calls(), [MS(0), MS(5000), MS(10_000)]);
     assert_eq!(stack.describe().name, "scripted");

@@ -6,13 +6,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sync_core::connector::{Error, Remaining};
 use sync_core::layers::Limiter;
-use sync_core::model::Class;
-use sync_core::quota::Window;
+use sync_core::quota::{Call, Window};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
+
+fn throttled(wait: Duration) -> Error {
+    Error::Throttled { reason: "slow down".to_owned(), retry_after: Some(wait) }
+}
 
 /// Who was called up, in order.
 #[derive(Clone, Default)]
@@ -25,10 +29,10 @@ impl Turns {
 }
 
 /// Queues a caller that holds its permit for 10 ms once it has one.
-async fn queue(callers: &mut JoinSet<()>, limiter: &Limiter, turns: &Turns, class: Class, name: String) {
+async fn queue(callers: &mut JoinSet<()>, limiter: &Limiter, turns: &Turns, name: String) {
     let (limiter, turns) = (limiter.clone(), turns.clone());
     callers.spawn(async move {
-        let _permit = limiter.acquire(class).await;
+        let _permit = limiter.acquire(None).await;
         turns.0.lock().unwrap().push(name);
         sleep(MS(10)).await;
     });
@@ -36,41 +40,20 @@ async fn queue(callers: &mut JoinSet<()>, limiter: &Limiter, turns: &Turns, clas
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_urgent_classes_served_first_and_each_class_in_order() {
+async fn are_callers_served_in_order_of_arrival() {
     let (limiter, turns, mut callers) = (Limiter::new(&[], 1), Turns::default(), JoinSet::new());
-    queue(&mut callers, &limiter, &turns, Class::Sweep, "busy".into()).await;
-    for round in [1, 2] {
-        for class in [Class::Sweep, Class::Import, Class::New, Class::Edit] {
-            queue(&mut callers, &limiter, &turns, class, format!("{class:?} {round}")).await;
-        }
+    for i in 0..5 {
+        queue(&mut callers, &limiter, &turns, i.to_string()).await;
     }
     callers.join_all().await;
-    let expected =
-        ["busy", "Edit 1", "Edit 2", "New 1", "New 2", "Import 1", "Import 2", "Sweep 1", "Sweep 2"];
-    assert_eq!(turns.take(), expected);
-}
-
-#[tokio::test(start_paused = true)]
-async fn does_every_tenth_permit_go_to_the_least_urgent() {
-    let (limiter, turns, mut callers) = (Limiter::new(&[], 1), Turns::default(), JoinSet::new());
-    for i in 0..30 {
-        queue(&mut callers, &limiter, &turns, Class::Edit, format!("edit {i}")).await;
-    }
-    for i in 0..2 {
-        queue(&mut callers, &limiter, &turns, Class::Sweep, format!("sweep {i}")).await;
-    }
-    queue(&mut callers, &limiter, &turns, Class::Import, "import".into()).await;
-    callers.join_all().await;
-    let order = turns.take();
-    let place = |name: &str| order.iter().position(|n| n == name).unwrap() + 1;
-    assert_eq!((place("sweep 0"), place("sweep 1"), place("import")), (10, 20, 30));
+    assert_eq!(turns.take(), ["0", "1", "2", "3", "4"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn are_no_more_calls_under_way_than_allowed() {
     let (limiter, turns, mut callers) = (Limiter::new(&[], 3), Turns::default(), JoinSet::new());
     for i in 0..7 {
-        queue(&mut callers, &limiter, &turns, Class::New, i.to_string()).await;
+        queue(&mut callers, &limiter, &turns, i.to_string()).await;
     }
     let mut called = Vec::new();
     for _ in 0..3 {
@@ -91,7 +74,7 @@ async fn does_the_window_hold_at_the_far_side_and_cost_one_round_trip() {
     for i in 0..calls {
         let (limiter, arrivals) = (limiter.clone(), Arc::clone(&arrivals));
         callers.spawn(async move {
-            let _permit = limiter.acquire(Class::New).await;
+            let _permit = limiter.acquire(None).await;
             let out = i * 7919 % trip;
             sleep(MS(out)).await;
             arrivals.lock().unwrap().push(start.elapsed());
@@ -113,11 +96,11 @@ async fn does_a_cancelled_call_count_from_when_it_was_cancelled() {
     let limiter = Limiter::new(&[Window::per_seconds(1, 1)], 1);
     let start = Instant::now();
     let call = async {
-        let _permit = limiter.acquire(Class::Edit).await;
+        let _permit = limiter.acquire(None).await;
         sleep(MS(10_000)).await;
     };
     assert!(timeout(MS(300), call).await.is_err());
-    let _permit = limiter.acquire(Class::Edit).await;
+    let _permit = limiter.acquire(None).await;
     assert_eq!(start.elapsed(), MS(1300));
 }
 
@@ -127,12 +110,12 @@ async fn does_a_caller_that_gives_up_leave_the_queue_to_the_others() {
     for victim in 0..4 {
         let limiter = Limiter::new(&[Window::per_seconds(1, 1)], 10);
         let start = Instant::now();
-        drop(limiter.acquire(Class::Edit).await);
+        drop(limiter.acquire(None).await);
         let callers: Vec<_> = (0..4)
             .map(|_| {
                 let limiter = limiter.clone();
                 tokio::spawn(async move {
-                    drop(limiter.acquire(Class::Edit).await);
+                    drop(limiter.acquire(None).await);
                     start.elapsed()
                 })
             })
@@ -148,30 +131,57 @@ async fn does_a_caller_that_gives_up_leave_the_queue_to_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn does_a_pause_hold_back_those_who_wait_and_those_who_come() {
+async fn does_a_complaint_hold_back_those_who_wait_and_those_who_come_and_slow_them_down() {
     let limiter = Limiter::new(&[Window::per_seconds(1, 1)], 10);
     let start = Instant::now();
-    drop(limiter.acquire(Class::Edit).await);
+    drop(limiter.acquire(None).await);
     let waiting = async {
-        drop(limiter.acquire(Class::Edit).await);
+        drop(limiter.acquire(None).await);
         start.elapsed()
     };
     let coming = async {
         sleep(MS(100)).await;
-        limiter.clone().pause(MS(3000));
-        drop(limiter.acquire(Class::Edit).await);
+        limiter.clone().failed(&throttled(MS(3000)));
+        drop(limiter.acquire(None).await);
         start.elapsed()
     };
-    assert_eq!(tokio::join!(waiting, coming), (MS(3100), MS(4100)));
+    assert_eq!(tokio::join!(waiting, coming), (MS(3100), MS(5100)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn is_no_pause_longer_than_an_hour() {
     let limiter = Limiter::new(&[], 1);
     let start = Instant::now();
-    limiter.pause(Duration::MAX);
-    drop(limiter.acquire(Class::Edit).await);
+    limiter.failed(&throttled(Duration::MAX));
+    drop(limiter.acquire(None).await);
     assert_eq!(start.elapsed(), Duration::from_secs(3600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_a_permit_that_is_named_count_for_its_kind_until_its_window_has_passed() {
+    let limiter = Limiter::new(&[Window::per_seconds(1, 1).only(Call::Find)], 10);
+    let permit = limiter.acquire(None).await.named(Call::Find);
+    assert_eq!(limiter.opens_in(Call::Find), None, "it is not answered yet");
+    assert_eq!(limiter.opens_in(Call::Create), Some(Duration::ZERO));
+    sleep(MS(30)).await;
+    drop(permit);
+    assert_eq!(limiter.opens_in(Call::Find), Some(MS(1000)));
+    limiter.acquire(None).await.named(Call::Find).unused();
+    drop(limiter.acquire(Some(Call::Create)).await);
+    let start = Instant::now();
+    drop(limiter.acquire(Some(Call::Find)).await);
+    assert_eq!(start.elapsed(), MS(1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_nothing_leave_while_the_system_says_that_nothing_is_left() {
+    let limiter = Limiter::new(&[Window::per_seconds(100, 10)], 10);
+    let permit = limiter.acquire(None).await;
+    limiter.told(&[Remaining { calls: 0, per: Duration::from_secs(10) }]);
+    drop(permit);
+    let start = Instant::now();
+    drop(limiter.acquire(None).await);
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,7 +193,7 @@ async fn do_threads_that_give_up_at_random_neither_lose_nor_invent_permits() {
         let (limiter, under_way) = (limiter.clone(), Arc::clone(&under_way));
         callers.spawn(async move {
             let call = async {
-                let permit = limiter.acquire(Class::Edit).await;
+                let permit = limiter.acquire(None).await;
                 let now = under_way.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
                 under_way.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
                 drop(permit);
@@ -201,9 +211,9 @@ async fn do_threads_that_give_up_at_random_neither_lose_nor_invent_permits() {
     assert!(most <= Some(5));
     let mut all = Vec::new();
     for _ in 0..5 {
-        all.push(limiter.acquire(Class::Edit).await);
+        all.push(limiter.acquire(None).await);
     }
-    assert!(futures_are_pending(limiter.acquire(Class::Edit)).await, "a permit too many");
+    assert!(futures_are_pending(limiter.acquire(None)).await, "a permit too many");
 }
 
 /// Whether a future has nothing to give yet.

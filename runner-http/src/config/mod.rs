@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use sync_core::Overload;
 
 pub use problem::ConfigError;
 pub use secret::Secret;
@@ -139,6 +140,8 @@ pub struct SyncConfig {
     pub drain_ms: u64,
     /// Whether both sides are listed before anything is created without a search.
     pub backfill: bool,
+    /// Who comes first when not everything can be done in time.
+    pub overload: Overload,
     /// No effect in this version.
     pub tail_seconds: Option<u64>,
     /// No effect in this version.
@@ -185,7 +188,9 @@ impl Config {
     /// The rules that are about more than one value's form.
     fn check(&self) -> Result<(), ConfigError> {
         let Self { hubspot, stripe, sync, log, .. } = self;
-        let given = |limits: &Option<Vec<Limit>>| limits.as_ref().is_none_or(|limits| !limits.is_empty());
+        let given = |limits: &Option<Vec<Limit>>| {
+            limits.as_ref().is_none_or(|limits| limits.iter().any(|limit| limit.only.is_none()))
+        };
         let one_secret = "needs at least one secret";
         let one_limit = "needs at least one { requests = N, seconds = N }";
         let rules = [
@@ -229,6 +234,7 @@ impl Default for SyncConfig {
             call_timeout_ms: 20_000,
             drain_ms: 8_000,
             backfill: true,
+            overload: Overload::default(),
             tail_seconds: None,
             sweep_seconds: None,
             max_delete_percent: None,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 use sync_core::model::Side;
-use sync_core::quota::Window;
+use sync_core::quota::{Call, Window};
 
 /// Scheme, host and perhaps a port: `https://api.stripe.com`. Never ends with a slash.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -51,11 +51,14 @@ pub struct Limit {
     pub requests: NonZeroU32,
     /// Length of the stretch, at least 1.
     pub seconds: NonZeroU32,
+    /// The only kind of call that is limited; by default, all are.
+    pub only: Option<Call>,
 }
 
 impl From<Limit> for Window {
     fn from(limit: Limit) -> Self {
-        Self::per_seconds(limit.requests.get(), limit.seconds.get().into())
+        let window = Self::per_seconds(limit.requests.get(), limit.seconds.get().into());
+        Self { only: limit.only, ..window }
     }
 }
 

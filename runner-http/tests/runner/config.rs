@@ -70,6 +70,7 @@ fn does_a_key_that_is_missing_unknown_or_of_the_wrong_kind_complain_by_name() {
         ("[stripe]", "limits = 15\n[stripe]", "hubspot.limits", "sequence"),
         ("[stripe]", "accept_v1 = 1\n[stripe]", "hubspot.accept_v1", "boolean"),
         ("[server]", "[sync]\ntie_winner = \"both\"\n[server]", "sync.tie_winner", "`hubspot` or `stripe`"),
+        ("[server]", "[sync]\noverload = \"give_up\"\n[server]", "sync.overload", "`most_on_time`"),
         ("[server]", "[log]\nformat = \"xml\"\n[server]", "log.format", "`json` or `pretty`"),
         ("portal_id", "portal_id = ", "portal_id", "line 7"),
     ]);
@@ -127,6 +128,18 @@ fn does_a_value_that_cannot_work_complain_by_name() {
             "limits = [{ requests = 1, seconds = 0 }]\n[stripe]",
             "hubspot.limits[0].seconds",
             "nonzero",
+        ),
+        (
+            "[stripe]",
+            "limits = [{ requests = 5, seconds = 1, only = \"find\" }]\n[stripe]",
+            "hubspot.limits",
+            "at least one",
+        ),
+        (
+            "[stripe]",
+            "limits = [{ requests = 5, seconds = 1, only = \"search\" }]\n[stripe]",
+            "hubspot.limits[0].only",
+            "`find`",
         ),
         ("[stripe]", "[stripe]\nconcurrency = 0", "stripe.concurrency", "nonzero"),
         ("[server]", "[sync]\ndrain_ms = 8001\n[server]", "sync.drain_ms", "8000"),

@@ -68,4 +68,7 @@ async fn does_the_status_tell_of_both_systems() {
     assert_eq!(body["sides"]["left"]["system"], "hubspot");
     assert_eq!(body["sides"]["right"]["system"], "stripe");
     assert_eq!(body["counts"]["taken"], 0);
+    assert_eq!(body["promise_feasible"], true, "nothing waits");
+    assert_eq!(body["last_visible_at"], serde_json::Value::Null);
+    assert_eq!(body["sides"]["right"]["classes"], serde_json::json!({}));
 }

@@ -11,7 +11,8 @@ use super::bisect::Group;
 use super::ledger::Message;
 use crate::connector::{Answer, Connector, Cursor, Error, Lookup, Query, Receipt, Write};
 use crate::layers::{Limiter, Permit};
-use crate::model::{Class, PairId, RecordId, Side};
+use crate::model::{PairId, RecordId, Side};
+use crate::quota::Call;
 
 /// A record to be read, and the pair that wants to know, with [`Present::heard`](crate::model::Present::heard).
 #[derive(Debug, Clone)]
@@ -59,6 +60,21 @@ pub(super) enum Report {
     Listed { answer: Result<Answer, Error> },
 }
 
+impl Job {
+    /// The kind of call it takes.
+    fn call(&self) -> Call {
+        match self {
+            Self::Read { .. } => Call::Read,
+            Self::Find { .. } => Call::Find,
+            Self::List { .. } => Call::List,
+            Self::Write { rows, .. } => match rows.first() {
+                Some(row) => row.write.body.call(),
+                None => Call::Update,
+            },
+        }
+    }
+}
+
 impl Report {
     /// Why the call failed as a whole, if it did.
     pub(super) fn error(&self) -> Option<&Error> {
@@ -70,6 +86,16 @@ impl Report {
             Self::Written { result: Ok(rows), .. } if rows.len() == 1 => rows[0].as_ref().err(),
             Self::Written { result, .. } => result.as_ref().err(),
         }
+    }
+}
+
+/// What the limiter learns from a report.
+fn teach(limiter: &Limiter, report: &Report) {
+    match report {
+        Report::Written { result: Ok(rows), .. } => {
+            rows.iter().filter_map(|row| row.as_ref().err()).for_each(|error| limiter.failed(error));
+        }
+        report => report.error().into_iter().for_each(|error| limiter.failed(error)),
     }
 }
 
@@ -95,9 +121,12 @@ pub(super) async fn run(mut dispatcher: Dispatcher, mut stopping: watch::Receive
         // Not to be cancelled: the answer is an intent that is on disk already.
         let Some((job, permit)) = dispatcher.ask(permit).await else { continue };
         let connector = Arc::clone(&dispatcher.connector);
-        let (ledger, side) = (dispatcher.ledger.clone(), dispatcher.side);
+        let (ledger, limiter, side) =
+            (dispatcher.ledger.clone(), dispatcher.limiter.clone(), dispatcher.side);
         under_way.spawn(async move {
             let report = call(&*connector, job).await;
+            limiter.told(&connector.remaining());
+            teach(&limiter, &report);
             drop(permit);
             // The ledger is gone only when the engine is: then the intent is found again at the next start.
             let _ = ledger.send(Message::Done(side, report)).await;
@@ -113,14 +142,17 @@ impl Dispatcher {
         if self.status.wait_for(|s| s.sides[side].ready).await.is_err() {
             std::future::pending::<()>().await;
         }
-        self.limiter.acquire(Class::Edit).await
+        self.limiter.acquire(None).await
     }
 
     async fn ask(&self, permit: Permit) -> Option<(Job, Permit)> {
         let (reply, answer) = oneshot::channel();
         self.ledger.send(Message::Ask(self.side, reply)).await.ok()?;
         match answer.await.ok().flatten() {
-            Some(job) => Some((job, permit)),
+            Some(job) => {
+                let permit = permit.named(job.call());
+                Some((job, permit))
+            }
             None => {
                 permit.unused();
                 None

@@ -1,5 +1,6 @@
 //! Taking in news: whose is it, and what does it change?
 
+use super::bursts;
 use super::ledger::{Ledger, Lookup};
 use crate::decide::identity::Whose;
 use crate::decide::{Effect, Heard, Hint, Observation, Source, gone, hint, observe};
@@ -78,20 +79,16 @@ impl Ledger {
     }
 
     fn look_up(&mut self, side: Side, id: RecordId, (number, news): (u64, News)) {
-        let class = match &news {
-            News::Changed { class, .. } => *class,
-            _ => Class::Edit,
-        };
         let now = self.now;
         let desk = &mut self.desks[side];
         let lookup = desk.lookups.entry(id.clone()).or_insert_with(|| Lookup {
-            class,
+            class: desk.bursts.classify(&news),
             since: now,
             news: Vec::new(),
             reading: None,
             attempts: 0,
         });
-        lookup.class = lookup.class.min(class);
+        lookup.class = bursts::together(lookup.class, &news);
         // The echo of our own creation often arrives before the response that tells us its id: the response is cheaper.
         let ours = matches!(&news, News::Changed { author: Author::Us(_), .. });
         let not_before = ours.then(|| now.plus(Self::spacing(2, 0)));
@@ -153,6 +150,9 @@ impl Ledger {
     }
 
     async fn see(&mut self, side: Side, sighting: &Sighting) -> Result<Fate, StoreError> {
+        let new = sighting.previous.is_none() && !matches!(sighting.author, Author::Us(_));
+        let import = new && self.desks[side].bursts.is_import(sighting.at);
+        let class = if import { sighting.class.max(Class::Import) } else { sighting.class };
         let mapping = &self.systems[side].mapping;
         let observation = observation_of_change(mapping, sighting);
         let ours = match &sighting.author {
@@ -160,7 +160,7 @@ impl Ledger {
             _ => None,
         };
         let found = self.identify(side, &sighting.record, ours).await?;
-        self.take_observation((side, sighting.class), found, &sighting.record, observation).await
+        self.take_observation((side, class), found, &sighting.record, observation).await
     }
 
     /// Takes in a record as it was read. `asked` as in [`Source::Read`]; `None` when the pair was not known then.

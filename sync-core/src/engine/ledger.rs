@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::accept::Inbox;
 use super::bisect::Suspects;
+use super::bursts::Bursts;
 use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
 use super::{Settings, SideStatus, Status, System};
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
 use crate::model::{Class, Due, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
-use crate::retry::Schedule;
+use crate::retry::{Budget, Schedule};
 use crate::store::StoreError;
 
 /// Most messages taken in one turn. Bounds the size of a commit, and how long a dispatcher waits for its answer.
@@ -32,7 +33,7 @@ pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
 /// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
 /// most one call a second.
-const PROBING: Schedule =
+pub(super) const PROBING: Schedule =
     Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 /// How far ahead of our clock a system's clock may plausibly be.
 const MAX_SKEW: Duration = Duration::from_secs(300);
@@ -76,8 +77,11 @@ pub(super) struct Lookup {
 pub(super) struct Desk {
     pub(super) lane: Lane,
     pub(super) lookups: BTreeMap<RecordId, Lookup>,
+    pub(super) bursts: Bursts,
     pub(super) suspects: Suspects,
     pub(super) under_way: usize,
+    /// How many calls may be repeated.
+    pub(super) repeats: Budget,
     /// Failed calls in a row, and when the next may be tried.
     pub(super) failures: u32,
     pub(super) not_before: Option<Timestamp>,
@@ -128,6 +132,7 @@ impl Ledger {
                 true => Backfill::Pending,
                 false => Backfill::Complete,
             }),
+            due: PerSide::default(),
             planning: None,
         });
         let policy = Policy {
@@ -225,7 +230,9 @@ impl Ledger {
         }
         let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);
         let next = desks.flat_map(|d| [d.lane.next_release(), d.not_before]).flatten().min();
-        next.map_or(Duration::from_secs(60), |at| at.since(self.now).max(Duration::from_millis(1)))
+        let opening = Side::BOTH.into_iter().filter_map(|side| self.opening(side)).min();
+        let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
+        next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
     }
 
     /// Whether there is something in the inbox, and room to wait for the records it may be about.
@@ -274,7 +281,9 @@ impl Ledger {
             if stored.as_deref() == pair.as_ref() {
                 continue;
             }
-            self.draft.move_due(&id, due(stored.as_deref()).as_ref(), due(pair.as_ref()).as_ref());
+            let (before, after) = (due(stored.as_deref()), due(pair.as_ref()));
+            self.draft.move_due(&id, before.as_ref(), after.as_ref());
+            self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             match &pair {
                 Some(pair) => self.draft.put_pair(pair),
@@ -299,6 +308,9 @@ impl Ledger {
     }
 
     fn publish(&self) {
+        let mut outlooks = PerSide::from_fn(|side| self.outlook(side));
+        let on_time = outlooks.left.on_time && outlooks.right.on_time;
+        let last = outlooks.left.last.zip(outlooks.right.last).map(|(left, right)| left.max(right));
         self.status.send_replace(Status {
             counts: self.meta.counts,
             sides: PerSide::from_fn(|side| {
@@ -310,9 +322,12 @@ impl Ledger {
                     under_way: desk.under_way,
                     failures: desk.failures,
                     halted: desk.halted.clone(),
+                    classes: std::mem::take(&mut outlooks[side].classes),
                 }
             }),
             index_complete: self.policy.index_complete,
+            promise_feasible: on_time,
+            last_visible_at: last.filter(|last| !last.is_zero()).map(|last| self.now.plus(last)),
             store_trouble: None,
         });
     }

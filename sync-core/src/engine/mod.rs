@@ -11,8 +11,11 @@
 //! remote call is preceded by its intent on disk.
 
 mod accept;
+mod allowance;
 mod bisect;
+mod bursts;
 mod dispatch;
+mod forecast;
 mod intake;
 mod kin;
 mod lanes;
@@ -28,11 +31,12 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 pub use accept::AcceptError;
-pub use report::{SideStatus, Status};
+pub use report::{ClassStatus, SideStatus, Status};
 
 use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
@@ -75,6 +79,22 @@ pub struct Settings {
     pub drain: Duration,
     /// Whether both sides are listed before anything is created without a search. Default yes.
     pub backfill: bool,
+    /// How soon a change is to be visible on the other side. Default 30 s. Nothing is given up when it is not.
+    pub promise: Duration,
+    /// Who comes first when the promise cannot be kept for all. Default [`Overload::SmallestWorstCase`].
+    pub overload: Overload,
+}
+
+/// Who comes first when more waits than can be done in time. More urgent classes come first in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overload {
+    /// The one that has waited longest: the longest wait is as short as it can be.
+    #[default]
+    SmallestWorstCase,
+    /// The oldest that can still be on time, then those that are late: as many as possible are on time, and the late
+    /// ones wait longer.
+    MostOnTime,
 }
 
 impl Default for Settings {
@@ -84,6 +104,8 @@ impl Default for Settings {
             call_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(8),
             backfill: true,
+            promise: Duration::from_secs(30),
+            overload: Overload::default(),
         }
     }
 }

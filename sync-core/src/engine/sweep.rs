@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use crate::connector::Cursor;
 use crate::journal::{Backfill, Planning};
 use crate::model::Side;
+use crate::quota::Call;
 use crate::store::StoreError;
 
 /// One call in so many is the listing's, whatever else waits.
@@ -22,7 +23,8 @@ impl Ledger {
     }
 
     pub(super) fn can_list(&self, side: Side) -> bool {
-        self.meta.backfill[side] != Backfill::Complete && !self.desks[side].listing
+        let unlisted = self.meta.backfill[side] != Backfill::Complete && !self.desks[side].listing;
+        unlisted && self.is_open(side, Call::List)
     }
 
     pub(super) fn is_listings_turn(&self, side: Side) -> bool {

@@ -1,11 +1,12 @@
 //! Choosing the next call, and folding in how it went.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::dispatch::{Job, Report, Row, Target};
 use super::lanes::{Kind, Lane, Subject};
 use super::ledger::{Desk, Ledger};
-use crate::connector::{Link, Lookup as LookupFor, Remedy, Write, WriteBody};
+use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
 use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
@@ -78,21 +79,14 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn has_work(&self, side: Side) -> bool {
-        let desk = &self.desks[side];
-        if desk.not_before.is_some() || (desk.failures > 0 && desk.under_way > 0) {
-            return false;
-        }
-        desk.lane.is_ready() || !desk.suspects.is_empty() || self.can_list(side)
-    }
-
     /// The next call to a side, with its intent written into this turn.
     pub(super) async fn next_job(&mut self, side: Side) -> Result<Option<Job>, StoreError> {
         if self.is_listings_turn(side) {
             return Ok(self.page(side));
         }
         while self.has_work(side) {
-            if let Some(group) = self.desks[side].suspects.next() {
+            let suspects = self.can_write(side).then(|| self.desks[side].suspects.next()).flatten();
+            if let Some(group) = suspects {
                 let rows = self.rows(side, None, group.rows.clone()).await?;
                 if !rows.is_empty() {
                     return Ok(Some(Job::Write { rows, group: Some(group) }));
@@ -101,13 +95,11 @@ impl Ledger {
                 continue;
             }
             let description = self.systems[side].connector.describe();
-            let most = |kind| match kind {
-                Kind::Read => description.read_batch,
-                Kind::Find => 1,
-                Kind::Create | Kind::Update => description.write_batch,
-                Kind::Emit => description.emit_batch,
-            };
-            let Some((kind, subjects)) = self.desks[side].lane.take(most) else { break };
+            let most = |kind: Kind| kind.batch(description);
+            let late = self.late();
+            let limiter = self.systems[side].limiter.clone();
+            let open = |kind: Kind| limiter.opens_in(kind.call()) == Some(Duration::ZERO);
+            let Some((kind, subjects)) = self.desks[side].lane.take(late, open, most) else { break };
             if let Some(job) = self.job(side, kind, subjects).await? {
                 return Ok(Some(job));
             }
@@ -273,36 +265,6 @@ impl Ledger {
             Report::Written { rows, group, result } => self.hear_written(side, rows, group, result).await,
             Report::Listed { answer } => self.hear_page(side, answer).await,
         }
-    }
-
-    /// Spaces calls out while a side fails, and stops them while it will not let us in.
-    fn note_health(&mut self, side: Side, error: Option<&crate::connector::Error>) {
-        let now = self.now;
-        let desk = &mut self.desks[side];
-        let Some(error) = error else {
-            (desk.failures, desk.not_before, desk.halted) = (0, None, None);
-            return;
-        };
-        let wait = match error.remedy() {
-            Remedy::Quarantine => None,
-            Remedy::Look if !matches!(error, crate::connector::Error::Ambiguous { .. }) => None,
-            Remedy::Look => Some(Self::probing(desk.failures, self.meta.pairs)),
-            Remedy::Retry(after) => {
-                let spacing = Self::probing(desk.failures, self.meta.pairs);
-                Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
-            }
-            Remedy::Halt => {
-                desk.halted = Some(error.to_string());
-                Some(std::time::Duration::from_secs(30))
-            }
-        };
-        let Some(wait) = wait else {
-            desk.failures = 0;
-            return;
-        };
-        tracing::warn!(side = %side, %error, failures = desk.failures, wait_ms = wait.as_millis() as u64, "call failed");
-        desk.failures += 1;
-        desk.not_before = Some(now.plus(wait));
     }
 
     /// Whether a queue runs low while more waits in the journal, or is being filled from there.

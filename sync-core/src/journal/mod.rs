@@ -12,6 +12,7 @@
 
 mod draft;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -38,9 +39,26 @@ pub struct Meta {
     pub counts: Counts,
     /// How far each side has been listed.
     pub backfill: PerSide<Backfill>,
+    /// Pairs with work to be done, by the side of the next call and by urgency: the rows of the `due` table, counted.
+    #[serde(default)]
+    pub due: PerSide<BTreeMap<Class, u64>>,
     /// Under way once both sides were listed: planning for every pair that was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planning: Option<Planning>,
+}
+
+impl Meta {
+    /// Keeps `due` true when a pair's place moves.
+    pub(crate) fn count_due(&mut self, before: Option<Due>, after: Option<Due>) {
+        if let Some(due) = before
+            && let Some(count) = self.due[due.side].get_mut(&due.class)
+        {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(due) = after {
+            *self.due[due.side].entry(due.class).or_default() += 1;
+        }
+    }
 }
 
 /// Planning for every pair, in order of their ids.

@@ -1,26 +1,24 @@
 //! Waiting one's turn.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::connector::{Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write};
-use crate::model::{Class, News, Timestamp};
-use crate::quota::{Quota, Verdict, Window};
+use crate::connector::{
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
+};
+use crate::model::{News, Timestamp};
+use crate::quota::{Call, Quota, Supply, Verdict, Window};
 use crate::retry::MAX_RETRY_AFTER;
-
-/// One permit in so many goes to the least urgent class that waits, so that none waits for ever.
-const FLOOR: u64 = 10;
 
 /// Hands out permits to call one system, so that its limits hold whoever calls. Clones share one budget.
 ///
-/// Permits go to the most urgent [`Class`] first, in order of arrival within a class; but every tenth goes to the least
-/// urgent class that waits. A caller that stops waiting leaves the queue.
+/// Callers are served in order of arrival; one that stops waiting leaves the queue. Who is more urgent is for those to
+/// decide who know: the engine first gets a permit, and then chooses what to do with it.
 #[derive(Clone)]
 pub struct Limiter {
     shared: Arc<Shared>,
@@ -30,79 +28,83 @@ impl Limiter {
     /// All `windows` hold at once, and at most `concurrency` calls (at least one) are under way.
     #[must_use]
     pub fn new(windows: &[Window], concurrency: usize) -> Self {
-        let state = State {
-            quota: Quota::new(windows),
-            queue: BTreeMap::new(),
-            free: concurrency.max(1),
-            arrived: 0,
-            granted: 0,
-        };
+        let concurrency = concurrency.max(1);
+        let state =
+            State { quota: Quota::new(windows), concurrency, free: concurrency, trip: Duration::ZERO };
         let shared = Shared {
             zero: Instant::now(),
             state: Mutex::new(state),
             changed: Notify::new(),
-            timekeeper: tokio::sync::Mutex::default(),
+            first_in_line: tokio::sync::Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Waits until one call may leave. Make it at once, and hold the permit until its response is here.
-    pub async fn acquire(&self, class: Class) -> Permit {
+    ///
+    /// Without a `call`, the windows for one kind of call are not waited for: ask [`Limiter::opens_in`] before choosing
+    /// what the permit is for, and then [name](Permit::named) it.
+    pub async fn acquire(&self, call: Option<Call>) -> Permit {
+        let shared = &self.shared;
+        let _first = shared.first_in_line.lock().await;
         loop {
-            let (ticket, mut called) = oneshot::channel();
-            let _place = Place::at_the_end(&self.shared, class, ticket);
-            tokio::select! {
-                biased;
-                permit = &mut called => if let Ok(permit) = permit { return permit },
-                never = self.keep_time() => match never {},
-            }
-        }
-    }
-
-    /// Lets nothing leave for this long, at most [`MAX_RETRY_AFTER`]: the system asked for silence.
-    pub fn pause(&self, wait: Duration) {
-        let until = self.shared.now() + wait.min(MAX_RETRY_AFTER);
-        self.shared.lock().quota.pause(until);
-    }
-
-    /// Calls up whoever may go, now and whenever that changes. One of those who wait does this for all, until it is
-    /// called up itself (or gives up); then another takes over.
-    async fn keep_time(&self) -> std::convert::Infallible {
-        let _turn = self.shared.timekeeper.lock().await;
-        loop {
-            let changed = self.shared.changed.notified();
-            match self.call_up() {
-                Some(wake) => {
-                    let wait = wake.saturating_sub(self.shared.now());
+            let changed = shared.changed.notified();
+            let verdict = shared.lock().grant(call, shared.now());
+            match verdict {
+                Verdict::Now => {
+                    return Permit { shared: Arc::clone(shared), call, since: shared.now(), spent: true };
+                }
+                Verdict::At(time) => {
+                    let wait = time.saturating_sub(shared.now());
                     // Either way it is time to look again.
                     let _ = tokio::time::timeout(wait, changed).await;
                 }
-                None => changed.await,
+                Verdict::AfterResponse => changed.await,
             }
         }
     }
 
-    /// Gives permits to all who may go now. When time alone will let the next one go, says when.
-    fn call_up(&self) -> Option<Duration> {
-        let mut called = Vec::new();
-        let wake = {
-            let mut state = self.shared.lock();
-            loop {
-                if state.queue.is_empty() || state.free == 0 {
-                    break None;
-                }
-                match state.quota.next(self.shared.now()) {
-                    Verdict::Now => called.extend(state.grant()),
-                    Verdict::At(time) => break Some(time),
-                    Verdict::AfterResponse => break None,
-                }
-            }
-        };
-        // Not under the lock: a permit that finds nobody is given back, which takes the lock.
-        for ticket in called {
-            let _ = ticket.send(Permit { shared: Arc::clone(&self.shared), spent: true });
+    /// How long until the windows for this kind of call alone let one leave; `None`: not before a response.
+    #[must_use]
+    pub fn opens_in(&self, call: Call) -> Option<Duration> {
+        let now = self.shared.now();
+        match self.shared.lock().quota.next_of_kind(call, now) {
+            Verdict::Now => Some(Duration::ZERO),
+            Verdict::At(time) => Some(time.saturating_sub(now)),
+            Verdict::AfterResponse => None,
         }
-        wake
+    }
+
+    /// What leaves at most from now on, if answers keep taking as long as they did lately.
+    pub(crate) fn supplies(&self) -> Vec<Supply> {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        let trip = state.trip;
+        let mut supplies = state.quota.supplies(trip, now);
+        if !trip.is_zero() {
+            let rate = state.concurrency as f64 / trip.as_secs_f64();
+            supplies.push(Supply { room: 0.0, rate, only: None });
+        }
+        supplies
+    }
+
+    /// Learns from how a call failed. After [`Error::Throttled`] nothing leaves for as long as the system asked, at most
+    /// [`MAX_RETRY_AFTER`], and then calls leave at half the rate of before, climbing back.
+    pub fn failed(&self, error: &Error) {
+        let Error::Throttled { retry_after, .. } = error else { return };
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        state.quota.pause(now + retry_after.unwrap_or_default().min(MAX_RETRY_AFTER));
+        state.quota.slow_down(now);
+    }
+
+    /// Learns what the system says is left, before the permit of the call that it said it to is given back.
+    pub fn told(&self, remaining: &[Remaining]) {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        for Remaining { calls, per } in remaining {
+            state.quota.told(*per, *calls, now);
+        }
     }
 }
 
@@ -117,10 +119,19 @@ impl fmt::Debug for Limiter {
 #[must_use = "the budget is free again as soon as the permit is dropped"]
 pub struct Permit {
     shared: Arc<Shared>,
+    call: Option<Call>,
+    since: Duration,
     spent: bool,
 }
 
 impl Permit {
+    /// Says what a permit that was acquired for no kind of call is for.
+    pub fn named(mut self, call: Call) -> Self {
+        self.shared.lock().quota.named(call);
+        self.call = Some(call);
+        self
+    }
+
     /// Gives the permit back: no call was made, so it does not count.
     pub fn unused(mut self) {
         self.spent = false;
@@ -132,9 +143,10 @@ impl Drop for Permit {
         let now = self.shared.now();
         let mut state = self.shared.lock();
         if self.spent {
-            state.quota.answered(now);
+            state.quota.answered(self.call, now);
+            state.trip = (state.trip * 7 + now.saturating_sub(self.since)) / 8;
         } else {
-            state.quota.unsent();
+            state.quota.unsent(self.call);
         }
         state.free += 1;
         drop(state);
@@ -152,10 +164,10 @@ struct Shared {
     /// The origin of the quota's times.
     zero: Instant,
     state: Mutex<State>,
-    /// A permit was given back.
+    /// A permit was given back. Only the first in line listens; what it misses, it sees when it looks.
     changed: Notify,
-    /// Held by the one waiting caller that watches the time for all.
-    timekeeper: tokio::sync::Mutex<()>,
+    /// Held by the one caller whose turn it is; the others queue for it.
+    first_in_line: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
@@ -168,78 +180,56 @@ impl Shared {
     }
 }
 
-type Ticket = oneshot::Sender<Permit>;
-
 struct State {
     quota: Quota,
-    /// Who waits: by urgency, then by arrival.
-    queue: BTreeMap<(Class, u64), Ticket>,
+    concurrency: usize,
+    /// How long answers take, most of all the latest.
+    trip: Duration,
     /// How many more calls may be under way at once.
     free: usize,
-    /// Callers so far.
-    arrived: u64,
-    /// Permits granted so far.
-    granted: u64,
 }
 
 impl State {
-    /// Takes the next in turn out of the queue; its call leaves now.
-    fn grant(&mut self) -> Option<Ticket> {
-        let first = *self.queue.first_key_value()?.0;
-        let (last_class, _) = *self.queue.last_key_value()?.0;
-        let for_the_last = (self.granted + 1).is_multiple_of(FLOOR);
-        let next = if for_the_last { *self.queue.range((last_class, 0)..).next()?.0 } else { first };
-        self.granted += 1;
-        self.free -= 1;
-        self.quota.sent();
-        self.queue.remove(&next)
-    }
-}
-
-/// A place in the queue, given up when dropped.
-struct Place<'a> {
-    shared: &'a Shared,
-    key: (Class, u64),
-}
-
-impl<'a> Place<'a> {
-    fn at_the_end(shared: &'a Shared, class: Class, ticket: Ticket) -> Self {
-        let mut state = shared.lock();
-        state.arrived += 1;
-        let key = (class, state.arrived);
-        state.queue.insert(key, ticket);
-        Self { shared, key }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.shared.lock().queue.remove(&self.key);
+    /// Counts a call that leaves now, if it may.
+    fn grant(&mut self, call: Option<Call>, now: Duration) -> Verdict {
+        if self.free == 0 {
+            return Verdict::AfterResponse;
+        }
+        let verdict = self.quota.next(call, now);
+        if verdict == Verdict::Now {
+            self.free -= 1;
+            self.quota.sent(call, now);
+        }
+        verdict
     }
 }
 
 /// Lets each call of a connector wait its turn at a [`Limiter`].
 ///
-/// When the system throttles a call all the same and says for how long, the limiter pauses for all its callers.
+/// When the system throttles a call all the same, the limiter pauses and slows down for all its callers.
 #[derive(Debug)]
 pub struct Limit<C> {
     inner: C,
     limiter: Limiter,
-    class: Class,
 }
 
-impl<C> Limit<C> {
-    /// Calls of `inner` wait at `limiter`, as `class`.
+impl<C: Connector> Limit<C> {
+    /// Calls of `inner` wait at `limiter`.
     #[must_use]
-    pub fn new(inner: C, limiter: Limiter, class: Class) -> Self {
-        Self { inner, limiter, class }
+    pub fn new(inner: C, limiter: Limiter) -> Self {
+        Self { inner, limiter }
     }
 
-    async fn in_turn<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let _permit = self.limiter.acquire(self.class).await;
+    async fn in_turn<T>(
+        &self,
+        kind: Option<Call>,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let _permit = self.limiter.acquire(kind).await;
         let result = call.await;
-        if let Err(Error::Throttled { retry_after: Some(wait), .. }) = &result {
-            self.limiter.pause(*wait);
+        self.limiter.told(&self.inner.remaining());
+        if let Err(error) = &result {
+            self.limiter.failed(error);
         }
         result
     }
@@ -257,10 +247,15 @@ impl<C: Connector> Connector for Limit<C> {
     }
 
     async fn read(&self, query: &Query) -> Result<Answer, Error> {
-        self.in_turn(self.inner.read(query)).await
+        self.in_turn(Some(query.call()), self.inner.read(query)).await
     }
 
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        self.in_turn(self.inner.write(rows)).await
+        self.in_turn(rows.first().map(|row| row.body.call()), self.inner.write(rows)).await
+    }
+
+    /// Nothing: the limiter has heard it.
+    fn remaining(&self) -> Vec<Remaining> {
+        Vec::new()
     }
 }

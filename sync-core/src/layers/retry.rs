@@ -1,15 +1,17 @@
 //! Trying again at once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::connector::{
-    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remedy, Write,
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Remedy, Write,
 };
 use crate::model::{News, Timestamp};
-use crate::retry::Schedule;
+use crate::retry::{Budget, Schedule};
 
 /// A caller holds a slot while it waits; longer waits belong to whoever can put the work aside.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -19,6 +21,8 @@ const SCHEDULE: Schedule = Schedule { base: Duration::from_millis(100), max: LON
 /// Repeats a failed call a few times, when it certainly had no effect and the far side does not ask for more than a
 /// second of patience.
 ///
+/// Repetitions keep to a [`Budget`]: while most calls fail, most are not repeated.
+///
 /// It repeats only what [`Error::remedy`] says to retry; an unknown outcome is returned at once. Rows that failed within
 /// a call that succeeded are not repeated.
 #[derive(Debug)]
@@ -27,17 +31,52 @@ pub struct Retry<C> {
     retries: u32,
     /// The seed of the next call's jitter.
     seed: AtomicU64,
+    /// The origin of the budget's times.
+    zero: Instant,
+    budget: Mutex<Budget>,
 }
 
 impl<C> Retry<C> {
     /// At most `retries` repetitions of each call; waits are drawn from `seed`.
     #[must_use]
     pub fn new(inner: C, retries: u32, seed: u64) -> Self {
-        Self { inner, retries, seed: AtomicU64::new(seed) }
+        let budget = Mutex::new(Budget::default());
+        Self { inner, retries, seed: AtomicU64::new(seed), zero: Instant::now(), budget }
     }
 
     fn attempts(&self) -> Attempts {
+        self.budget().earn();
         Attempts { left: self.retries, made: 0, seed: self.seed.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Waits until the call may be repeated, or gives the error back if it may not.
+    async fn wait_after(&self, attempts: &mut Attempts, error: Error) -> Result<(), Error> {
+        let Remedy::Retry(asked) = error.remedy() else { return Err(error) };
+        if attempts.left == 0 || asked.is_some_and(|wait| wait > LONGEST_WAIT) {
+            return Err(error);
+        }
+        let delay = SCHEDULE.delay_after(attempts.made, attempts.seed, asked);
+        let Some(unpaid) = self.pay() else { return Err(error) };
+        tokio::time::sleep(delay.max(unpaid)).await;
+        self.budget().earn();
+        attempts.left -= 1;
+        attempts.made += 1;
+        Ok(())
+    }
+
+    /// Pays for a repetition; says how long until it is paid for, if that is not too long.
+    fn pay(&self) -> Option<Duration> {
+        let mut budget = self.budget();
+        let wait = budget.wait(self.zero.elapsed());
+        if wait > LONGEST_WAIT {
+            return None;
+        }
+        budget.spend();
+        Some(wait)
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,7 +95,7 @@ impl<C: Connector> Connector for Retry<C> {
         let mut attempts = self.attempts();
         loop {
             match self.inner.read(query).await {
-                Err(error) => attempts.wait_after(error).await?,
+                Err(error) => self.wait_after(&mut attempts, error).await?,
                 answer => return answer,
             }
         }
@@ -66,10 +105,14 @@ impl<C: Connector> Connector for Retry<C> {
         let mut attempts = self.attempts();
         loop {
             match self.inner.write(rows).await {
-                Err(error) => attempts.wait_after(error).await?,
+                Err(error) => self.wait_after(&mut attempts, error).await?,
                 results => return results,
             }
         }
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        self.inner.remaining()
     }
 }
 
@@ -78,18 +121,4 @@ struct Attempts {
     left: u32,
     made: u32,
     seed: u64,
-}
-
-impl Attempts {
-    /// Waits until the call may be repeated, or gives the error back if it may not.
-    async fn wait_after(&mut self, error: Error) -> Result<(), Error> {
-        let Remedy::Retry(asked) = error.remedy() else { return Err(error) };
-        if self.left == 0 || asked.is_some_and(|wait| wait > LONGEST_WAIT) {
-            return Err(error);
-        }
-        tokio::time::sleep(SCHEDULE.delay_after(self.made, self.seed, asked)).await;
-        self.left -= 1;
-        self.made += 1;
-        Ok(())
-    }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::connector::{Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write};
+use crate::connector::{
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
+};
 use crate::model::{News, Timestamp};
 
 /// Gives up on a call that takes too long as a whole.
@@ -49,5 +51,9 @@ impl<C: Connector> Connector for Timeout<C> {
         tokio::time::timeout(self.after, self.inner.write(rows))
             .await
             .unwrap_or_else(|_| Err(Error::Ambiguous { reason: self.reason() }))
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        self.inner.remaining()
     }
 }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span};
 
-use crate::connector::{Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Write};
+use crate::connector::{
+    Answer, Connector, Delivery, Description, Error, Query, Receipt, Rejection, Remaining, Write,
+};
 use crate::model::{News, Timestamp};
 
 /// Puts each call in a `call` span and ends it with one event: how it went and how long it took.
@@ -65,6 +67,10 @@ impl<C: Connector> Connector for Trace<C> {
             result
         };
         call.instrument(self.span(kind, rows.len())).await
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        self.inner.remaining()
     }
 }
 
