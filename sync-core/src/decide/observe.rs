@@ -181,7 +181,8 @@ fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
 /// Where the side keeps a history, that has told.
 fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Observation, &[Field])) {
     let Some(sent) = pair.sent[side].clone() else { return };
-    let arrived = landed.iter().any(|field| sent.fields.contains_key(field));
+    // Emptiness is no proof: it may have been there for other reasons.
+    let arrived = landed.iter().any(|field| sent.fields.get(field).is_some_and(|a| a.value.is_some()));
     for (field, mut agreed) in sent.fields {
         let Some(shown) = pair.present_mut(side).and_then(|p| p.fields.get_mut(&field)) else { continue };
         let unheard = shown.said().is_some_and(|said| !agreed.heard[side].covers(&said));
@@ -304,6 +305,9 @@ impl Fold<'_> {
         };
         if self.policy.entity.same(field, old.value.as_ref(), value) {
             if ours && settles {
+                // Echoes of what we wrote before this are older, however their times compare with what was shown.
+                let at = at.max(old.at);
+                supersede(old, Shown::new(heard.value.clone(), at, true, By::Us));
                 self.landed.push(field.clone());
             }
             return;
