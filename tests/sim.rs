@@ -43,8 +43,10 @@ const ONCE_BROKEN: [u64; 29] = [
     131,  // a slow answer to a search was taken for the present state
     1645, // a further record took the place of a deleted one when it was told of once more
     5149, 5365, // an edit was taken for new because the list that showed it had no milliseconds
-    1772, 6275, // an edit in the second of our own write was dropped when a read had told what came last
-    17364, 7531, // a value read in a second was thought to be later than all that was told of that second
+    1772,
+    6275, // an edit in the second of our own write was dropped when a read had told what came last
+    17364,
+    7531,  // a value read in a second was thought to be later than all that was told of that second
     27835, // the same word typed once more in one second was taken for the first
     20046, // a field that a person cleared where the other side was empty as well was thought to be cleared by us
     33464, // what somebody else's record showed was taken for ours, because it was what we would have written

@@ -18,7 +18,8 @@ impl Ledger {
             return false;
         }
         let suspects = !desk.suspects.is_empty() && self.can_write(side);
-        desk.lane.is_ready(|kind| self.is_open(side, kind.call())) || suspects || self.can_list(side)
+        let ready = desk.lane.is_ready(|kind| self.is_open(side, kind.call()));
+        ready || suspects || self.can_list(side) || self.can_ask(side)
     }
 
     /// Whether the windows of this kind of call, if it has any, have room.
@@ -28,7 +29,8 @@ impl Ledger {
 
     /// When the first kind of work that waits only for a window of its own can go on.
     pub(super) fn opening(&self, side: Side) -> Option<Duration> {
-        let kinds = [Call::Read, Call::Find, Call::List, Call::Create, Call::Update, Call::Emit];
+        let kinds =
+            [Call::Read, Call::Find, Call::List, Call::Changes, Call::Create, Call::Update, Call::Emit];
         let waits = kinds.into_iter().filter_map(|call| self.systems[side].limiter.opens_in(call));
         waits.filter(|wait| !wait.is_zero()).min()
     }

@@ -12,6 +12,7 @@ use super::bisect::Suspects;
 use super::bursts::Bursts;
 use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
+use super::repair::Repair;
 use super::{Settings, SideStatus, Status, System};
 use crate::clock::Clock;
 use crate::decide::{ConflictResolver, Policy};
@@ -92,6 +93,7 @@ pub(super) struct Desk {
     pub(super) listing: bool,
     /// Calls given out so far.
     pub(super) calls: u64,
+    pub(super) repair: Repair,
 }
 
 pub(super) struct Ledger {
@@ -108,7 +110,9 @@ pub(super) struct Ledger {
     pub(super) now: Timestamp,
     /// Where the next arrival is.
     pub(super) mail_from: u64,
-    inbox: Arc<Inbox>,
+    pub(super) inbox: Arc<Inbox>,
+    /// First numbers of what this turn puts into the inbox.
+    pub(super) posted: Vec<u64>,
     messages: mpsc::Receiver<Message>,
     status: watch::Sender<Status>,
     hot: Cache<PairId, Arc<Pair>>,
@@ -134,6 +138,7 @@ impl Ledger {
             }),
             due: PerSide::default(),
             planning: None,
+            asked: PerSide::default(),
         });
         let policy = Policy {
             entity,
@@ -156,6 +161,7 @@ impl Ledger {
             busy: HashSet::new(),
             mail_from: 0,
             inbox,
+            posted: Vec::new(),
             messages,
             status,
             hot: Cache::new(HOT_PAIRS),
@@ -167,6 +173,7 @@ impl Ledger {
         ledger.policy.index_complete = ledger.is_listed();
         for side in Side::BOTH {
             ledger.desks[side].lane.spilled = true;
+            ledger.desks[side].repair = Repair::starting(ledger.now, ledger.settings.tail);
         }
         ledger.publish();
         Ok(ledger)
@@ -216,6 +223,7 @@ impl Ledger {
         for side in Side::BOTH {
             let desk = &mut self.desks[side];
             desk.lane.release(self.now);
+            desk.repair.release(self.now);
             if desk.not_before.is_some_and(|at| at <= self.now) {
                 desk.not_before = None;
             }
@@ -229,7 +237,8 @@ impl Ledger {
             return Duration::ZERO;
         }
         let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);
-        let next = desks.flat_map(|d| [d.lane.next_release(), d.not_before]).flatten().min();
+        let next =
+            desks.flat_map(|d| [d.lane.next_release(), d.not_before, d.repair.next_due()]).flatten().min();
         let opening = Side::BOTH.into_iter().filter_map(|side| self.opening(side)).min();
         let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
         next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
@@ -298,6 +307,9 @@ impl Ledger {
         if !self.draft.is_empty() {
             self.journal.commit(self.draft.take()).await?;
         }
+        for first in self.posted.drain(..) {
+            self.inbox.arrived(first);
+        }
         for (id, pair) in closed {
             match pair {
                 Some(pair) => self.hot.insert(id, Arc::new(pair)),
@@ -323,6 +335,7 @@ impl Ledger {
                     failures: desk.failures,
                     halted: desk.halted.clone(),
                     classes: std::mem::take(&mut outlooks[side].classes),
+                    repair_trouble: desk.repair.trouble.clone(),
                 }
             }),
             index_complete: self.policy.index_complete,

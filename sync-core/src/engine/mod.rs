@@ -22,6 +22,7 @@ mod lanes;
 mod ledger;
 mod patient;
 mod quarantine;
+mod repair;
 mod report;
 mod results;
 mod sweep;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub promise: Duration,
     /// Who comes first when the promise cannot be kept for all. Default [`Overload::SmallestWorstCase`].
     pub overload: Overload,
+    /// How often each side is asked what changed, in case a webhook was lost; zero: never. Default 10 s.
+    pub tail: Duration,
 }
 
 /// Who comes first when more waits than can be done in time. More urgent classes come first in any case.
@@ -106,6 +109,7 @@ impl Default for Settings {
             backfill: true,
             promise: Duration::from_secs(30),
             overload: Overload::default(),
+            tail: Duration::from_secs(10),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct SideStatus {
     pub halted: Option<String>,
     /// What waits for calls to this side, by urgency. Classes of which nothing waits are left out.
     pub classes: BTreeMap<Class, ClassStatus>,
+    /// Why the side does not say what changed; lost webhooks are not repaired meanwhile.
+    pub repair_trouble: Option<String>,
 }
 
 /// What waits of one class.

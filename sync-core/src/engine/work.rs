@@ -84,6 +84,9 @@ impl Ledger {
         if self.is_listings_turn(side) {
             return Ok(self.page(side));
         }
+        if self.is_repairs_turn(side) {
+            return Ok(self.question(side));
+        }
         while self.has_work(side) {
             let suspects = self.can_write(side).then(|| self.desks[side].suspects.next()).flatten();
             if let Some(group) = suspects {
@@ -104,7 +107,7 @@ impl Ledger {
                 return Ok(Some(job));
             }
         }
-        Ok(self.page(side))
+        Ok(self.page(side).or_else(|| self.question(side)))
     }
 
     async fn job(
@@ -264,6 +267,7 @@ impl Ledger {
             Report::Found { pair, answer } => self.hear_found(side, pair, answer).await,
             Report::Written { rows, group, result } => self.hear_written(side, rows, group, result).await,
             Report::Listed { answer } => self.hear_page(side, answer).await,
+            Report::Asked { query, answer } => self.hear_changes(side, query, answer).await,
         }
     }
 

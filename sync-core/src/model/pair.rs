@@ -22,6 +22,9 @@ pub struct Pair {
     /// What both sides last agreed on, field by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub base: BTreeMap<Field, Agreed>,
+    /// When each side's record was last read with its past, by that side's clock.
+    #[serde(default)]
+    pub read: PerSide<Option<Timestamp>>,
     /// Words in flight to each side: committed before the call, cleared when its outcome is known.
     pub sent: PerSide<Option<Sent>>,
     /// Values a side will not take, and why. Forgotten when another value is wanted.
@@ -228,6 +231,7 @@ impl Pair {
             sides: PerSide::from_fn(|_| Seen::Unknown { looked: false }),
             aliases: PerSide::default(),
             base: BTreeMap::new(),
+            read: PerSide::default(),
             sent: PerSide::default(),
             refused: PerSide::default(),
             activities: Vec::new(),
