@@ -144,6 +144,8 @@ pub struct SyncConfig {
     pub overload: Overload,
     /// How often each side is asked what changed; 0: never.
     pub tail_seconds: u64,
+    /// How much may be blanked in an hour before a person is asked, in percent of all pairs.
+    pub max_blank_percent: u8,
     /// No effect in this version.
     pub sweep_seconds: Option<u64>,
     /// No effect in this version.
@@ -210,6 +212,7 @@ impl Config {
                 "must be 100 to 120000",
             ),
             (sync.drain_ms <= 8_000, "sync.drain_ms", "must be at most 8000"),
+            (sync.max_blank_percent <= 100, "sync.max_blank_percent", "must be at most 100"),
             (sync.tail_seconds <= 86_400, "sync.tail_seconds", "must be at most 86400"),
             (logs::filter(&log.level).is_some(), "log.level", logs::WHAT_IT_MUST_BE),
         ];
@@ -237,6 +240,7 @@ impl Default for SyncConfig {
             backfill: true,
             overload: Overload::default(),
             tail_seconds: 10,
+            max_blank_percent: 10,
             sweep_seconds: None,
             max_delete_percent: None,
         }

@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use super::Overload;
 use super::lanes::NEVER;
-use super::ledger::{Ledger, PROBING};
+use super::ledger::Ledger;
 use crate::connector::{Error, Remedy};
 use crate::model::{Side, Timestamp};
 use crate::quota::Call;
+use crate::retry::Schedule;
+
+/// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
+/// most one call a second.
+const PROBING: Schedule =
+    Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 
 impl Ledger {
     /// Whether a call could be made now, if the limiter allows one.
@@ -63,9 +69,9 @@ impl Ledger {
         let wait = match error.remedy() {
             Remedy::Quarantine => None,
             Remedy::Look if !matches!(error, Error::Ambiguous { .. }) => None,
-            Remedy::Look => Some(Self::probing(desk.failures, self.meta.pairs)),
+            Remedy::Look => Some(PROBING.delay(desk.failures, self.meta.pairs)),
             Remedy::Retry(after) => {
-                let spacing = Self::probing(desk.failures, self.meta.pairs);
+                let spacing = PROBING.delay(desk.failures, self.meta.pairs);
                 Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
             }
             Remedy::Halt => {

@@ -13,7 +13,7 @@ use super::bursts::Bursts;
 use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
 use super::repair::Repair;
-use super::{Settings, SideStatus, Status, System};
+use super::{Settings, Status, System};
 use crate::clock::Clock;
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
@@ -32,10 +32,6 @@ const HOT_PAIRS: u64 = 10_000;
 /// Spacing of attempts while one pair or record, or the store, is failing.
 pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
-/// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
-/// most one call a second.
-pub(super) const PROBING: Schedule =
-    Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 /// How far ahead of our clock a system's clock may plausibly be.
 const MAX_SKEW: Duration = Duration::from_secs(300);
 
@@ -45,6 +41,8 @@ pub(super) enum Message {
     Ask(Side, oneshot::Sender<Option<Job>>),
     /// How a call went.
     Done(Side, Report),
+    /// A person has said that what the brake holds back is meant.
+    Release(oneshot::Sender<u64>),
     /// Finish this turn and stop.
     Stop,
 }
@@ -114,13 +112,14 @@ pub(super) struct Ledger {
     /// First numbers of what this turn puts into the inbox.
     pub(super) posted: Vec<u64>,
     messages: mpsc::Receiver<Message>,
-    status: watch::Sender<Status>,
+    pub(super) status: watch::Sender<Status>,
     hot: Cache<PairId, Arc<Pair>>,
     /// Pairs of this turn, with their stored state (none for a new one).
     open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
     stored_meta: Option<Meta>,
     answers: Vec<(oneshot::Sender<Option<Job>>, Option<Job>)>,
     asks: PerSide<Vec<oneshot::Sender<Option<Job>>>>,
+    released: Vec<(oneshot::Sender<u64>, u64)>,
 }
 
 impl Ledger {
@@ -139,6 +138,8 @@ impl Ledger {
             due: PerSide::default(),
             planning: None,
             asked: PerSide::default(),
+            brakes: PerSide::default(),
+            held: PerSide::default(),
         });
         let policy = Policy {
             entity,
@@ -169,6 +170,7 @@ impl Ledger {
             stored_meta,
             answers: Vec::new(),
             asks: PerSide::default(),
+            released: Vec::new(),
         };
         ledger.policy.index_complete = ledger.is_listed();
         for side in Side::BOTH {
@@ -200,6 +202,10 @@ impl Ledger {
                 match message.or_else(|| self.messages.try_recv().ok()) {
                     Some(Message::Ask(side, reply)) => self.asks[side].push(reply),
                     Some(Message::Done(side, report)) => self.hear_report(side, report).await?,
+                    Some(Message::Release(reply)) => {
+                        let waited = self.release_brakes();
+                        self.released.push((reply, waited));
+                    }
                     Some(Message::Stop) => stop = true,
                     None => break,
                 }
@@ -212,6 +218,10 @@ impl Ledger {
             for (reply, job) in self.answers.drain(..) {
                 // A dispatcher that is gone has been told to stop; the intent is found again at the next start.
                 let _ = reply.send(job);
+            }
+            for (reply, waited) in self.released.drain(..) {
+                // Whoever asked has gone away.
+                let _ = reply.send(waited);
             }
         }
         Ok(())
@@ -294,6 +304,7 @@ impl Ledger {
             self.draft.move_due(&id, before.as_ref(), after.as_ref());
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
+            self.count_held(stored.as_deref(), pair.as_ref());
             match &pair {
                 Some(pair) => self.draft.put_pair(pair),
                 None => self.draft.delete_pair(&id),
@@ -317,32 +328,6 @@ impl Ledger {
             }
         }
         Ok(())
-    }
-
-    fn publish(&self) {
-        let mut outlooks = PerSide::from_fn(|side| self.outlook(side));
-        let on_time = outlooks.left.on_time && outlooks.right.on_time;
-        let last = outlooks.left.last.zip(outlooks.right.last).map(|(left, right)| left.max(right));
-        self.status.send_replace(Status {
-            counts: self.meta.counts,
-            sides: PerSide::from_fn(|side| {
-                let desk = &self.desks[side];
-                SideStatus {
-                    system: self.systems[side].connector.describe().name,
-                    waiting: desk.lane.len(),
-                    ready: self.has_work(side),
-                    under_way: desk.under_way,
-                    failures: desk.failures,
-                    halted: desk.halted.clone(),
-                    classes: std::mem::take(&mut outlooks[side].classes),
-                    repair_trouble: desk.repair.trouble.clone(),
-                }
-            }),
-            index_complete: self.policy.index_complete,
-            promise_feasible: on_time,
-            last_visible_at: last.filter(|last| !last.is_zero()).map(|last| self.now.plus(last)),
-            store_trouble: None,
-        });
     }
 
     /// The pair as of this turn, to be changed in place.
@@ -373,11 +358,6 @@ impl Ledger {
         for side in Side::BOTH {
             self.desks[side].lane.remove(&Subject::Pair(id.clone()));
         }
-    }
-
-    /// The next wait after `failures` of a whole system in a row.
-    pub(super) fn probing(failures: u32, seed: u64) -> Duration {
-        PROBING.delay(failures, seed)
     }
 
     /// The next wait after `attempts` failures in a row. Spread by `seed`, so that many do not come back at once.

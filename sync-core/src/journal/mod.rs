@@ -19,6 +19,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::brake::Brake;
 use crate::connector::Cursor;
 use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
 use crate::store::{Batch, Rows, Store, StoreError, Table};
@@ -48,6 +49,12 @@ pub struct Meta {
     /// Up to when each side was asked what changed, by its clock.
     #[serde(default)]
     pub asked: PerSide<Option<Timestamp>>,
+    /// What keeps too much from being blanked at once.
+    #[serde(default)]
+    pub brakes: PerSide<Brake>,
+    /// Of how many pairs something is held back by that.
+    #[serde(default)]
+    pub held: PerSide<u64>,
 }
 
 impl Meta {

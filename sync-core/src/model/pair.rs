@@ -30,6 +30,9 @@ pub struct Pair {
     /// Values a side will not take, and why. Forgotten when another value is wanted.
     #[serde(default)]
     pub refused: PerSide<Refusals>,
+    /// On which sides the brake holds something back.
+    #[serde(default)]
+    pub held: PerSide<bool>,
     /// Happenings still to be told, with the side they come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub activities: Vec<Pending>,
@@ -234,6 +237,7 @@ impl Pair {
             read: PerSide::default(),
             sent: PerSide::default(),
             refused: PerSide::default(),
+            held: PerSide::default(),
             activities: Vec::new(),
             history: Vec::new(),
             unsettled: Unsettled::default(),
