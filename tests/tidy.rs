@@ -22,7 +22,7 @@ const LONGEST: usize = 400;
 const IMPURE: [&str; 8] =
     ["async", "tokio", "SystemTime", "Instant", "rand", "std::fs", "std::net", "std::thread"];
 /// The pure part of `sync-core`.
-const PURE: [&str; 5] = ["model/", "decide/", "mapping/", "retry.rs", "quota/"];
+const PURE: [&str; 6] = ["model/", "decide/", "mapping/", "retry.rs", "quota/", "brake.rs"];
 
 struct Source {
     path: String,

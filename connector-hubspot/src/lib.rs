@@ -51,6 +51,8 @@ use wire::PropertyDefinition;
 const READ_BATCH: usize = 50;
 /// Most inputs of a batch write (HubSpot API guide, contacts).
 const WRITE_BATCH: usize = 100;
+/// How far search may be behind. HubSpot speaks of "moments" (HubSpot API guide, search); half a minute has been reported.
+const SEARCH_LAG: Duration = Duration::from_secs(60);
 
 /// Searches an account may make (HubSpot API guide, search). Only the question what has changed is a search.
 const SEARCHES: Window = Window::per_seconds(5, 1).only(Call::Changes);
@@ -96,6 +98,7 @@ impl HubSpot {
             write_batch: WRITE_BATCH,
             emit_batch: usize::from(config.purchase_event.is_some()),
             resolution: Duration::from_millis(1),
+            lag: SEARCH_LAG,
         };
         let requests = Requests::new(&config)?;
         let twin_in_use = AtomicBool::new(config.twin_property.is_some());

@@ -38,6 +38,7 @@ impl Reader<'_> {
             also_known_as: list(text("hs_additional_emails").as_ref()).filter_map(Value::new).collect(),
             twin: self.twin.and_then(text).map(|id| RecordId::new(id.as_str())),
             created_at: created_at.as_deref().and_then(time),
+            changed_at: contact.updated_at.as_deref().and_then(time),
             id: RecordId::new(contact.id.0),
             mark: None,
             properties,

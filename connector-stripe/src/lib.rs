@@ -70,6 +70,8 @@ impl Stripe {
             write_batch: 1,
             emit_batch: 0,
             resolution: Duration::from_secs(1),
+            // Events are listed, not searched for; Stripe names no delay.
+            lag: Duration::from_secs(10),
         };
         Ok(Self { config, description, transport })
     }

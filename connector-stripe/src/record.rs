@@ -19,6 +19,8 @@ pub(crate) fn record(config: &StripeConfig, customer: Customer) -> Option<Record
         id: RecordId::new(id),
         aliases: Vec::new(),
         created_at: customer.created.map(Timestamp::from_secs),
+        // A customer does not say; its events do.
+        changed_at: None,
         properties: properties(customer),
         history: Default::default(),
         mark: mark.map(PairId::new),

@@ -6,6 +6,7 @@
 //! | `GET /readyz` | 200: the engine runs and its store works; otherwise 503 and why not |
 //! | `GET /api/status` | the state of the engine |
 //! | `GET /api/dead-letters` | what was set aside, and why; never what it said |
+//! | `POST /api/brake/release` | says that what the brake holds back is meant |
 //!
 //! `/api` wants `Authorization: Bearer <token>`. Without a configured token it is closed to all: 401.
 
@@ -14,7 +15,7 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -35,6 +36,7 @@ pub fn routes(running: Running, token: Option<SecretString>) -> Router {
     let api = Router::new()
         .route("/status", get(status))
         .route("/dead-letters", get(dead_letters))
+        .route("/brake/release", post(release))
         // Its own, so that the guard stands before it, too.
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(token, authorize));
@@ -90,8 +92,19 @@ async fn dead_letters(State(running): State<Running>) -> Result<Json<Letters>, U
     Ok(Json(Letters { dead_letters: found.into_iter().map(letter).collect(), more }))
 }
 
+async fn release(State(running): State<Running>) -> Result<Json<Released>, Unready> {
+    let released = engine(&running)?.release_brake().await.map_err(|error| Unready(error.to_string()))?;
+    Ok(Json(Released { released }))
+}
+
 fn engine(running: &Running) -> Result<Engine, Unready> {
     running.borrow().clone().ok_or_else(|| Unready("starting".to_owned()))
+}
+
+/// How many pairs the brake held something of.
+#[derive(Serialize)]
+struct Released {
+    released: u64,
 }
 
 /// What was set aside.

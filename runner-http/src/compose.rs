@@ -131,6 +131,8 @@ fn settings(sync: &SyncConfig) -> Settings {
         drain: Duration::from_millis(sync.drain_ms),
         backfill: sync.backfill,
         overload: sync.overload,
+        tail: Duration::from_secs(sync.tail_seconds),
+        max_blank_percent: sync.max_blank_percent,
         ..Settings::default()
     }
 }

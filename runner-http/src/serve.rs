@@ -156,7 +156,6 @@ fn announce(config: &Config, addresses: &Addresses) -> Result<(), RunError> {
         tracing::warn!("hubspot.purchase_event is not set: purchases are not told");
     }
     let ineffective = [
-        ("sync.tail_seconds", sync.tail_seconds.is_some()),
         ("sync.sweep_seconds", sync.sweep_seconds.is_some()),
         ("sync.max_delete_percent", sync.max_delete_percent.is_some()),
     ];

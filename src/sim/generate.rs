@@ -60,6 +60,7 @@ fn setup(seed: u64) -> Setup {
         fan_out: chance(seed, "fan out", 0, 75),
         reorder: chance(seed, "reorder", 0, 70),
         duplicate_percent: u8::try_from(one_of("duplicates", [0, 10, 50])).unwrap_or(0),
+        lost_percent: [0, 0, 0, 5, 30][index(below(seed, "lost", 0, 5))],
         webhook_ms: one_of("webhooks", [30, 800, 6_000]),
         search_lag_ms: one_of("search", [0, 2_000, 20_000]),
         network_ms: one_of("network", [2, 40, 400]),

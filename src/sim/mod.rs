@@ -2,7 +2,7 @@
 //!
 //! [`Scenario::generate`] makes a scenario of a seed; [`play`] plays it and judges from the emulators' own records
 //! whether the engine kept its promises; [`shrink`] makes a failing one small. Phases: *chaos* (the steps), *heal* (all
-//! faults end; every webhook arrives), *converge* (until nothing is left to do, at most ten minutes), a *quiet minute*
+//! faults end; every webhook arrives that was not lost), *converge* (until nothing is left to do, at most ten minutes), a *quiet minute*
 //! without a write, the verdict, and a *replay* of every delivery, which must change nothing.
 //!
 //! | module | what |
@@ -14,10 +14,9 @@
 //! | `chance`, `trace` | repeatability |
 //!
 //! # What it does not do
-//! Webhooks are never lost for good, because nothing repairs that yet. Deleted and merged people are judged only by
-//! what can be seen from outside: one twin, purchases told at most once (and at least once where contacts were merged and
-//! nobody was deleted), counts, budget, quiet. Deliveries are not replayed when a customer was changed twice within one
-//! second (Stripe's events have no finer time) or contacts were merged.
+//! Deleted and merged people are judged only by what can be seen from outside: one twin, purchases told at most once (and
+//! at least once where contacts were merged and nobody was deleted), counts, budget, quiet. Deliveries are not replayed when
+//! a customer was changed twice within one second (Stripe's events have no finer time) or contacts were merged.
 
 mod certain;
 mod chance;

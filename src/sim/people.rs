@@ -125,8 +125,14 @@ impl People {
     /// All faults end.
     pub(super) fn heal(&self) {
         self.world.trace.note("heal");
-        self.world.hubspot.with(|h, _| h.faults.clear());
-        self.world.stripe.with(|s, _| s.faults.clear());
+        self.world.hubspot.with(|h, _| {
+            h.faults.clear();
+            h.config.webhooks.drop_percent = 0;
+        });
+        self.world.stripe.with(|s, _| {
+            s.faults.clear();
+            s.config.webhooks.drop_percent = 0;
+        });
         self.world.store.heal();
         self.world.fuse.store(0, Ordering::Relaxed);
     }

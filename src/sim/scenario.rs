@@ -37,6 +37,8 @@ pub struct Setup {
     pub reorder: bool,
     /// Of 100 events, how many are told twice.
     pub duplicate_percent: u8,
+    /// Of 100 events, how many are never told.
+    pub lost_percent: u8,
     /// Longest time from a change to its webhook.
     pub webhook_ms: u64,
     /// Longest time search stays behind.

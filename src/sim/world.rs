@@ -243,6 +243,7 @@ fn hubspot_fake(seed: u64, setup: &Setup) -> HubSpotFake {
     fake.webhooks.fan_out = setup.fan_out;
     fake.webhooks.reorder = setup.reorder;
     fake.webhooks.duplicate_percent = setup.duplicate_percent.into();
+    fake.webhooks.drop_percent = setup.lost_percent.into();
     fake.webhooks.latency = (Duration::from_millis(5), Duration::from_millis(5 + setup.webhook_ms));
     fake.webhooks.group_every = Duration::from_millis(20);
     fake.webhooks.retry_base = Duration::from_millis(800);
@@ -258,6 +259,7 @@ fn stripe_fake(seed: u64, setup: &Setup) -> StripeFake {
     };
     fake.webhooks.reorder = setup.reorder;
     fake.webhooks.duplicate_percent = setup.duplicate_percent;
+    fake.webhooks.drop_percent = setup.lost_percent;
     fake.webhooks.latency = (Duration::from_millis(5), Duration::from_millis(5 + setup.webhook_ms));
     fake.webhooks.retry_base = Duration::from_millis(500);
     fake

@@ -29,9 +29,12 @@ pub struct Description {
     pub emit_batch: usize,
     /// The step of the system's clock: times closer than this cannot be told apart.
     pub resolution: Duration,
+    /// How long it may take until a change is among the answers to [`Query::ChangedSince`].
+    pub lag: Duration,
 }
 
-/// A careful start: no limits, one call at a time, one record a call, a clock of milliseconds, no activities.
+/// A careful start: no limits, one call at a time, one record a call, a clock of milliseconds, no activities, a search that
+/// lags by a minute.
 impl Default for Description {
     fn default() -> Self {
         Self {
@@ -42,6 +45,7 @@ impl Default for Description {
             write_batch: 1,
             emit_batch: 0,
             resolution: Duration::from_millis(1),
+            lag: Duration::from_secs(60),
         }
     }
 }
@@ -55,7 +59,8 @@ pub enum Query {
     Find(Lookup),
     /// All records, page by page; `None` for the first page.
     Page(Option<Cursor>),
-    /// Records changed at or after a time of the system's own clock, as far as the system can tell, page by page.
+    /// Records changed at or after a time of the system's own clock, as far as the system can tell, page by page. A system
+    /// that cannot tell answers [`Error::Refused`], and lost webhooks stay lost.
     ChangedSince(Timestamp, Option<Cursor>),
 }
 

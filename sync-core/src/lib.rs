@@ -14,6 +14,7 @@
 //! | [`decide`] | the brain: pure functions over one pair |
 //! | [`mapping`] | lenses between properties and fields |
 //! | [`retry`], [`quota`] | pure arithmetic of waiting |
+//! | [`brake`] | pure: when blanking stops and asks |
 //! | [`connector`], [`store`], [`clock`], [`http`] | the ports |
 //! | [`journal`] | what is remembered, typed |
 //! | [`engine`] | the shell: everything that waits |
@@ -34,6 +35,7 @@
 //! `redb` (default): the embedded durable store. `reqwest`: an HTTP transport for connectors. `testing`: what is needed
 //! to test connectors and stores of your own.
 
+pub mod brake;
 pub mod clock;
 pub mod connector;
 pub mod decide;

@@ -39,6 +39,7 @@ impl Scripted {
             write_batch: 100,
             emit_batch: 0,
             resolution: Duration::ZERO,
+            lag: Duration::from_secs(60),
         };
         Self {
             description,

@@ -95,7 +95,7 @@ fn config(seed: u64) -> WorldConfig {
     stripe.webhooks.duplicate_percent = 5;
     // Longer than a restart takes: who looks for what was created before it must not rely on search.
     stripe.search_lag = Duration::from_secs(3);
-    config.extra[2] = "create_hold_ms = 50\ntail_seconds = 86400\nsweep_seconds = 86400".to_owned();
+    config.extra[2] = "create_hold_ms = 50\ntail_seconds = 0\nsweep_seconds = 0".to_owned();
     config
 }
 

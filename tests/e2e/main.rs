@@ -10,6 +10,7 @@ mod edits;
 mod failures;
 mod names;
 mod purchases;
+mod repairs;
 mod secrecy;
 mod strangers;
 mod support;

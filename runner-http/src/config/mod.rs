@@ -142,8 +142,10 @@ pub struct SyncConfig {
     pub backfill: bool,
     /// Who comes first when not everything can be done in time.
     pub overload: Overload,
-    /// No effect in this version.
-    pub tail_seconds: Option<u64>,
+    /// How often each side is asked what changed; 0: never.
+    pub tail_seconds: u64,
+    /// How much may be blanked in an hour before a person is asked, in percent of all pairs.
+    pub max_blank_percent: u8,
     /// No effect in this version.
     pub sweep_seconds: Option<u64>,
     /// No effect in this version.
@@ -210,6 +212,8 @@ impl Config {
                 "must be 100 to 120000",
             ),
             (sync.drain_ms <= 8_000, "sync.drain_ms", "must be at most 8000"),
+            (sync.max_blank_percent <= 100, "sync.max_blank_percent", "must be at most 100"),
+            (sync.tail_seconds <= 86_400, "sync.tail_seconds", "must be at most 86400"),
             (logs::filter(&log.level).is_some(), "log.level", logs::WHAT_IT_MUST_BE),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
@@ -235,7 +239,8 @@ impl Default for SyncConfig {
             drain_ms: 8_000,
             backfill: true,
             overload: Overload::default(),
-            tail_seconds: None,
+            tail_seconds: 10,
+            max_blank_percent: 10,
             sweep_seconds: None,
             max_delete_percent: None,
         }

@@ -43,7 +43,7 @@ async fn is_it_unready_while_the_store_fails_and_does_it_say_so() {
 #[tokio::test]
 async fn is_the_api_closed_to_all_who_do_not_know_the_token() {
     let engine = engine(MemoryStore::new()).await;
-    for path in ["/api/status", "/api/dead-letters", "/api/other"] {
+    for path in ["/api/status", "/api/dead-letters", "/api/brake/release", "/api/other"] {
         for (token, given) in [
             (None, None),
             (None, Some("")),

@@ -40,6 +40,18 @@ async fn is_a_malformed_webhook_acknowledged_and_set_aside_unread() {
 }
 
 #[tokio::test]
+async fn can_an_operator_release_the_brake() {
+    let world = World::new().await;
+    while_serving(&world, &world.toml(), async |ports| {
+        let url = ports.admin("/api/brake/release");
+        assert_eq!(ask("POST", &url, None).await.0, 401);
+        assert_eq!(ask("GET", &url, Some(ADMIN_TOKEN)).await.0, 405);
+        assert_eq!(ask("POST", &url, Some(ADMIN_TOKEN)).await, (200, r#"{"released":0}"#.to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn does_a_person_in_one_system_appear_in_the_other_with_both_ids_linked() {
     let world = World::new().await;
     // Without the listing, only webhooks can bring the news.

@@ -51,7 +51,11 @@ pub(crate) fn request(method: &str, url: &str, body: impl Into<Bytes>) -> Reques
 }
 
 pub(crate) async fn get(url: &str, token: Option<&str>) -> (u16, String) {
-    let mut request = request("GET", url, "");
+    ask("GET", url, token).await
+}
+
+pub(crate) async fn ask(method: &str, url: &str, token: Option<&str>) -> (u16, String) {
+    let mut request = request(method, url, "");
     if let Some(token) = token {
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     }

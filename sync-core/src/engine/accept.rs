@@ -85,19 +85,25 @@ impl Inbox {
         let inbox = Arc::clone(inbox);
         let commit = tokio::spawn(async move {
             let result = inbox.journal.commit(draft.take()).await;
-            inbox.lock().under_way.remove(&first);
-            inbox.mail.notify_one();
+            inbox.arrived(first);
             result
         });
         commit.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the commit was given up".to_owned())))
     }
 
-    fn take_numbers(&self, count: u64) -> u64 {
+    /// Numbers for a delivery, which is on its way to the disk until it has [`arrived`](Self::arrived).
+    pub(super) fn take_numbers(&self, count: u64) -> u64 {
         let mut numbers = self.lock();
         let first = numbers.next;
         numbers.next += count;
         numbers.under_way.insert(first);
         first
+    }
+
+    /// The delivery with this first number is on disk, or never will be.
+    pub(super) fn arrived(&self, first: u64) {
+        self.lock().under_way.remove(&first);
+        self.mail.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Numbers> {

@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use super::Overload;
 use super::lanes::NEVER;
-use super::ledger::{Ledger, PROBING};
+use super::ledger::Ledger;
 use crate::connector::{Error, Remedy};
 use crate::model::{Side, Timestamp};
 use crate::quota::Call;
+use crate::retry::Schedule;
+
+/// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
+/// most one call a second.
+const PROBING: Schedule =
+    Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 
 impl Ledger {
     /// Whether a call could be made now, if the limiter allows one.
@@ -18,7 +24,8 @@ impl Ledger {
             return false;
         }
         let suspects = !desk.suspects.is_empty() && self.can_write(side);
-        desk.lane.is_ready(|kind| self.is_open(side, kind.call())) || suspects || self.can_list(side)
+        let ready = desk.lane.is_ready(|kind| self.is_open(side, kind.call()));
+        ready || suspects || self.can_list(side) || self.can_ask(side)
     }
 
     /// Whether the windows of this kind of call, if it has any, have room.
@@ -28,7 +35,8 @@ impl Ledger {
 
     /// When the first kind of work that waits only for a window of its own can go on.
     pub(super) fn opening(&self, side: Side) -> Option<Duration> {
-        let kinds = [Call::Read, Call::Find, Call::List, Call::Create, Call::Update, Call::Emit];
+        let kinds =
+            [Call::Read, Call::Find, Call::List, Call::Changes, Call::Create, Call::Update, Call::Emit];
         let waits = kinds.into_iter().filter_map(|call| self.systems[side].limiter.opens_in(call));
         waits.filter(|wait| !wait.is_zero()).min()
     }
@@ -61,9 +69,9 @@ impl Ledger {
         let wait = match error.remedy() {
             Remedy::Quarantine => None,
             Remedy::Look if !matches!(error, Error::Ambiguous { .. }) => None,
-            Remedy::Look => Some(Self::probing(desk.failures, self.meta.pairs)),
+            Remedy::Look => Some(PROBING.delay(desk.failures, self.meta.pairs)),
             Remedy::Retry(after) => {
-                let spacing = Self::probing(desk.failures, self.meta.pairs);
+                let spacing = PROBING.delay(desk.failures, self.meta.pairs);
                 Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
             }
             Remedy::Halt => {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::Status;
 use super::bisect::Group;
 use super::ledger::Message;
-use crate::connector::{Answer, Connector, Cursor, Error, Lookup, Query, Receipt, Write};
+use crate::connector::{Answer, Connector, Cursor, Error, Lookup, Query, Receipt, Remedy, Write};
 use crate::layers::{Limiter, Permit};
 use crate::model::{PairId, RecordId, Side};
 use crate::quota::Call;
@@ -46,6 +46,10 @@ pub(super) enum Job {
     List {
         from: Option<Cursor>,
     },
+    /// What changed?
+    Ask {
+        query: Query,
+    },
 }
 
 /// The results of a write, row by row, or of the call as a whole.
@@ -58,6 +62,7 @@ pub(super) enum Report {
     Found { pair: (PairId, u32), answer: Result<Answer, Error> },
     Written { rows: Vec<Row>, group: Option<Group>, result: Written },
     Listed { answer: Result<Answer, Error> },
+    Asked { query: Query, answer: Result<Answer, Error> },
 }
 
 impl Job {
@@ -67,6 +72,7 @@ impl Job {
             Self::Read { .. } => Call::Read,
             Self::Find { .. } => Call::Find,
             Self::List { .. } => Call::List,
+            Self::Ask { query } => query.call(),
             Self::Write { rows, .. } => match rows.first() {
                 Some(row) => row.write.body.call(),
                 None => Call::Update,
@@ -81,6 +87,10 @@ impl Report {
         match self {
             Self::Read { answer, .. } | Self::Found { answer, .. } | Self::Listed { answer } => {
                 answer.as_ref().err()
+            }
+            // A system that does not take this question may be well all the same.
+            Self::Asked { answer, .. } => {
+                answer.as_ref().err().filter(|e| matches!(e.remedy(), Remedy::Retry(_)))
             }
             // A single refused row says nothing about the side's health, but a throttled one does.
             Self::Written { result: Ok(rows), .. } if rows.len() == 1 => rows[0].as_ref().err(),
@@ -176,6 +186,10 @@ async fn call(connector: &dyn Connector, job: Job) -> Report {
             let writes: Vec<Write> = rows.iter().map(|r| r.write.clone()).collect();
             let result = connector.write(&writes).await;
             Report::Written { rows, group, result }
+        }
+        Job::Ask { query } => {
+            let answer = connector.read(&query).await;
+            Report::Asked { query, answer }
         }
         Job::List { from } => Report::Listed { answer: connector.read(&Query::Page(from)).await },
     }

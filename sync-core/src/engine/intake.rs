@@ -27,6 +27,7 @@ pub(super) enum Fate {
 impl Ledger {
     /// Takes in one arrival. Its row stays in the inbox while it waits for a record to be read.
     pub(super) async fn hear(&mut self, number: u64, side: Side, news: News) -> Result<(), StoreError> {
+        self.desks[side].repair.heard.note(&news);
         if let Some(id) = self.unknown(side, &news).await? {
             self.look_up(side, id, (number, news));
             return Ok(());

@@ -12,7 +12,8 @@ use super::bisect::Suspects;
 use super::bursts::Bursts;
 use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
-use super::{Settings, SideStatus, Status, System};
+use super::repair::Repair;
+use super::{Settings, Status, System};
 use crate::clock::Clock;
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
@@ -31,10 +32,6 @@ const HOT_PAIRS: u64 = 10_000;
 /// Spacing of attempts while one pair or record, or the store, is failing.
 pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
-/// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
-/// most one call a second.
-pub(super) const PROBING: Schedule =
-    Schedule { base: Duration::from_millis(500), max: Duration::from_secs(2), factor: 2.0 };
 /// How far ahead of our clock a system's clock may plausibly be.
 const MAX_SKEW: Duration = Duration::from_secs(300);
 
@@ -44,6 +41,8 @@ pub(super) enum Message {
     Ask(Side, oneshot::Sender<Option<Job>>),
     /// How a call went.
     Done(Side, Report),
+    /// A person has said that what the brake holds back is meant.
+    Release(oneshot::Sender<u64>),
     /// Finish this turn and stop.
     Stop,
 }
@@ -92,6 +91,7 @@ pub(super) struct Desk {
     pub(super) listing: bool,
     /// Calls given out so far.
     pub(super) calls: u64,
+    pub(super) repair: Repair,
 }
 
 pub(super) struct Ledger {
@@ -108,15 +108,18 @@ pub(super) struct Ledger {
     pub(super) now: Timestamp,
     /// Where the next arrival is.
     pub(super) mail_from: u64,
-    inbox: Arc<Inbox>,
+    pub(super) inbox: Arc<Inbox>,
+    /// First numbers of what this turn puts into the inbox.
+    pub(super) posted: Vec<u64>,
     messages: mpsc::Receiver<Message>,
-    status: watch::Sender<Status>,
+    pub(super) status: watch::Sender<Status>,
     hot: Cache<PairId, Arc<Pair>>,
     /// Pairs of this turn, with their stored state (none for a new one).
     open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
     stored_meta: Option<Meta>,
     answers: Vec<(oneshot::Sender<Option<Job>>, Option<Job>)>,
     asks: PerSide<Vec<oneshot::Sender<Option<Job>>>>,
+    released: Vec<(oneshot::Sender<u64>, u64)>,
 }
 
 impl Ledger {
@@ -134,6 +137,9 @@ impl Ledger {
             }),
             due: PerSide::default(),
             planning: None,
+            asked: PerSide::default(),
+            brakes: PerSide::default(),
+            held: PerSide::default(),
         });
         let policy = Policy {
             entity,
@@ -156,6 +162,7 @@ impl Ledger {
             busy: HashSet::new(),
             mail_from: 0,
             inbox,
+            posted: Vec::new(),
             messages,
             status,
             hot: Cache::new(HOT_PAIRS),
@@ -163,10 +170,12 @@ impl Ledger {
             stored_meta,
             answers: Vec::new(),
             asks: PerSide::default(),
+            released: Vec::new(),
         };
         ledger.policy.index_complete = ledger.is_listed();
         for side in Side::BOTH {
             ledger.desks[side].lane.spilled = true;
+            ledger.desks[side].repair = Repair::starting(ledger.now, ledger.settings.tail);
         }
         ledger.publish();
         Ok(ledger)
@@ -193,6 +202,10 @@ impl Ledger {
                 match message.or_else(|| self.messages.try_recv().ok()) {
                     Some(Message::Ask(side, reply)) => self.asks[side].push(reply),
                     Some(Message::Done(side, report)) => self.hear_report(side, report).await?,
+                    Some(Message::Release(reply)) => {
+                        let waited = self.release_brakes();
+                        self.released.push((reply, waited));
+                    }
                     Some(Message::Stop) => stop = true,
                     None => break,
                 }
@@ -206,6 +219,10 @@ impl Ledger {
                 // A dispatcher that is gone has been told to stop; the intent is found again at the next start.
                 let _ = reply.send(job);
             }
+            for (reply, waited) in self.released.drain(..) {
+                // Whoever asked has gone away.
+                let _ = reply.send(waited);
+            }
         }
         Ok(())
     }
@@ -216,6 +233,7 @@ impl Ledger {
         for side in Side::BOTH {
             let desk = &mut self.desks[side];
             desk.lane.release(self.now);
+            desk.repair.release(self.now);
             if desk.not_before.is_some_and(|at| at <= self.now) {
                 desk.not_before = None;
             }
@@ -229,7 +247,8 @@ impl Ledger {
             return Duration::ZERO;
         }
         let desks = Side::BOTH.into_iter().map(|side| &self.desks[side]);
-        let next = desks.flat_map(|d| [d.lane.next_release(), d.not_before]).flatten().min();
+        let next =
+            desks.flat_map(|d| [d.lane.next_release(), d.not_before, d.repair.next_due()]).flatten().min();
         let opening = Side::BOTH.into_iter().filter_map(|side| self.opening(side)).min();
         let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
         next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
@@ -285,6 +304,7 @@ impl Ledger {
             self.draft.move_due(&id, before.as_ref(), after.as_ref());
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
+            self.count_held(stored.as_deref(), pair.as_ref());
             match &pair {
                 Some(pair) => self.draft.put_pair(pair),
                 None => self.draft.delete_pair(&id),
@@ -298,6 +318,9 @@ impl Ledger {
         if !self.draft.is_empty() {
             self.journal.commit(self.draft.take()).await?;
         }
+        for first in self.posted.drain(..) {
+            self.inbox.arrived(first);
+        }
         for (id, pair) in closed {
             match pair {
                 Some(pair) => self.hot.insert(id, Arc::new(pair)),
@@ -305,31 +328,6 @@ impl Ledger {
             }
         }
         Ok(())
-    }
-
-    fn publish(&self) {
-        let mut outlooks = PerSide::from_fn(|side| self.outlook(side));
-        let on_time = outlooks.left.on_time && outlooks.right.on_time;
-        let last = outlooks.left.last.zip(outlooks.right.last).map(|(left, right)| left.max(right));
-        self.status.send_replace(Status {
-            counts: self.meta.counts,
-            sides: PerSide::from_fn(|side| {
-                let desk = &self.desks[side];
-                SideStatus {
-                    system: self.systems[side].connector.describe().name,
-                    waiting: desk.lane.len(),
-                    ready: self.has_work(side),
-                    under_way: desk.under_way,
-                    failures: desk.failures,
-                    halted: desk.halted.clone(),
-                    classes: std::mem::take(&mut outlooks[side].classes),
-                }
-            }),
-            index_complete: self.policy.index_complete,
-            promise_feasible: on_time,
-            last_visible_at: last.filter(|last| !last.is_zero()).map(|last| self.now.plus(last)),
-            store_trouble: None,
-        });
     }
 
     /// The pair as of this turn, to be changed in place.
@@ -360,11 +358,6 @@ impl Ledger {
         for side in Side::BOTH {
             self.desks[side].lane.remove(&Subject::Pair(id.clone()));
         }
-    }
-
-    /// The next wait after `failures` of a whole system in a row.
-    pub(super) fn probing(failures: u32, seed: u64) -> Duration {
-        PROBING.delay(failures, seed)
     }
 
     /// The next wait after `attempts` failures in a row. Spread by `seed`, so that many do not come back at once.

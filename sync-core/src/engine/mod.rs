@@ -16,12 +16,14 @@ mod bisect;
 mod bursts;
 mod dispatch;
 mod forecast;
+mod hold;
 mod intake;
 mod kin;
 mod lanes;
 mod ledger;
 mod patient;
 mod quarantine;
+mod repair;
 mod report;
 mod results;
 mod sweep;
@@ -33,10 +35,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use accept::AcceptError;
-pub use report::{ClassStatus, SideStatus, Status};
+pub use report::{BrakeStatus, ClassStatus, SideStatus, Status};
 
 use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
@@ -65,6 +67,9 @@ pub enum EngineError {
     /// [`Engine::run`] was called a second time.
     #[error("the engine is running already")]
     Running,
+    /// The engine does not run.
+    #[error("the engine does not run")]
+    Stopped,
 }
 
 /// Settings with sensible defaults.
@@ -83,6 +88,11 @@ pub struct Settings {
     pub promise: Duration,
     /// Who comes first when the promise cannot be kept for all. Default [`Overload::SmallestWorstCase`].
     pub overload: Overload,
+    /// How often each side is asked what changed, in case a webhook was lost; zero: never. Default 10 s.
+    pub tail: Duration,
+    /// How much may be blanked on a side in an hour before a person is asked: a share of all pairs, in percent, and 20 in
+    /// any case. 100: as much as it takes. Default 10. See [`brake`](crate::brake).
+    pub max_blank_percent: u8,
 }
 
 /// Who comes first when more waits than can be done in time. More urgent classes come first in any case.
@@ -106,6 +116,8 @@ impl Default for Settings {
             backfill: true,
             promise: Duration::from_secs(30),
             overload: Overload::default(),
+            tail: Duration::from_secs(10),
+            max_blank_percent: 10,
         }
     }
 }
@@ -312,6 +324,18 @@ impl Engine {
             ledger: self.shared.sender.clone(),
             status: self.shared.status.subscribe(),
         }
+    }
+
+    /// Lets everything through that the [brake](crate::brake) holds back, and does not brake again for an hour: a person
+    /// has said that it is meant. Durable when this returns. Gives how many pairs waited.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] unless the engine runs.
+    pub async fn release_brake(&self) -> Result<u64, EngineError> {
+        let (reply, released) = oneshot::channel();
+        let sent = self.shared.sender.send(Message::Release(reply)).await;
+        sent.map_err(|_| EngineError::Stopped)?;
+        released.await.map_err(|_| EngineError::Stopped)
     }
 
     /// The state of the engine as of its last turn.

@@ -47,6 +47,21 @@ pub struct SideStatus {
     pub halted: Option<String>,
     /// What waits for calls to this side, by urgency. Classes of which nothing waits are left out.
     pub classes: BTreeMap<Class, ClassStatus>,
+    /// Why the side does not say what changed; lost webhooks are not repaired meanwhile.
+    pub repair_trouble: Option<String>,
+    /// Set while no field is blanked on this side until a person has said that it is meant.
+    pub brake: Option<BrakeStatus>,
+}
+
+/// The state of a side's [brake](crate::brake) while it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BrakeStatus {
+    /// Since when, by the engine's clock.
+    pub since: Timestamp,
+    /// Writes that had blanked something in the hour before.
+    pub blanked: u64,
+    /// Pairs of which something waits.
+    pub waiting: u64,
 }
 
 /// What waits of one class.
@@ -67,7 +82,39 @@ pub(super) struct Outlook {
 }
 
 impl Ledger {
-    pub(super) fn outlook(&self, side: Side) -> Outlook {
+    /// Tells everybody the state as of now.
+    pub(super) fn publish(&self) {
+        let mut outlooks = PerSide::from_fn(|side| self.outlook(side));
+        let on_time = outlooks.left.on_time && outlooks.right.on_time;
+        let last = outlooks.left.last.zip(outlooks.right.last).map(|(left, right)| left.max(right));
+        self.status.send_replace(Status {
+            counts: self.meta.counts,
+            sides: PerSide::from_fn(|side| {
+                let desk = &self.desks[side];
+                SideStatus {
+                    system: self.systems[side].connector.describe().name,
+                    waiting: desk.lane.len(),
+                    ready: self.has_work(side),
+                    under_way: desk.under_way,
+                    failures: desk.failures,
+                    halted: desk.halted.clone(),
+                    classes: std::mem::take(&mut outlooks[side].classes),
+                    repair_trouble: desk.repair.trouble.clone(),
+                    brake: self.meta.brakes[side].since.map(|since| BrakeStatus {
+                        since,
+                        blanked: self.meta.brakes[side].blanked_lately(),
+                        waiting: self.meta.held[side],
+                    }),
+                }
+            }),
+            index_complete: self.policy.index_complete,
+            promise_feasible: on_time,
+            last_visible_at: last.filter(|last| !last.is_zero()).map(|last| self.now.plus(last)),
+            store_trouble: None,
+        });
+    }
+
+    fn outlook(&self, side: Side) -> Outlook {
         let desk = &self.desks[side];
         let loads = self.loads(side);
         let pause = desk.not_before.map_or(Duration::ZERO, |at| at.since(self.now));

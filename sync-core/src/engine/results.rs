@@ -4,12 +4,11 @@ use super::bisect::Group;
 use super::dispatch::{Row, Target, Written};
 use super::intake::{Fate, observation_of_read};
 use super::ledger::Ledger;
+use super::repair::written;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
 use crate::decide::{Effect, Outcome, Policy, Source, not_found, not_ours, observe, settle};
 use crate::journal::IndexKey;
-use crate::model::{
-    Class, Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp,
-};
+use crate::model::{Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp};
 use crate::store::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -67,6 +66,7 @@ impl Ledger {
             recognise(pair, &policy, side, (record, at));
             let changed = observe(pair, &policy, side, &observation) == Effect::Changed;
             pair.unsettled.changed |= changed;
+            pair.read[side] = written(pair, side).max(Some(at));
         }
         for name in std::iter::once(&record.id).chain(&record.aliases) {
             self.draft.put_index_once(&IndexKey::record(side, name), &id).await?;
@@ -321,6 +321,10 @@ impl Ledger {
             // A creation that does not say what it made: look for it.
             return self.outcome(side, id, Outcome::Unsure).await;
         };
+        if row.write.body.is_create() {
+            // There was nothing before it.
+            pair.read[side] = Some(at);
+        }
         let done = Outcome::Done { id: record.clone(), shown: shown.unwrap_or_default(), at };
         self.outcome(side, id, done).await?;
         self.draft.put_index_once(&IndexKey::record(side, &record), id).await?;
@@ -360,25 +364,6 @@ impl Ledger {
             pair.setback =
                 Some(Setback { attempts: attempts + 1, until: now.plus(Self::spacing(attempts, 0)) });
         }
-        Ok(())
-    }
-
-    /// A page of the listing.
-    pub(super) async fn hear_page(
-        &mut self,
-        side: Side,
-        answer: std::result::Result<Answer, Error>,
-    ) -> Result<()> {
-        self.desks[side].listing = false;
-        let Ok(answer) = answer else { return Ok(()) };
-        let at = answer.as_of.unwrap_or(self.now);
-        for record in &answer.records {
-            let fate = self.take_record(side, record, (Source::Listed, at), Class::Sweep).await?;
-            if let (Fate::Effect(pair, Effect::Changed, _), true) = (fate, self.policy.index_complete) {
-                self.file(&pair).await?;
-            }
-        }
-        self.listed(side, answer.next);
         Ok(())
     }
 }

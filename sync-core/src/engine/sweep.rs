@@ -5,10 +5,12 @@
 //! as they come in, but nothing is created for them until both sides are known.
 
 use super::dispatch::Job;
+use super::intake::Fate;
 use super::ledger::Ledger;
-use crate::connector::Cursor;
+use crate::connector::{Answer, Cursor, Error};
+use crate::decide::{Effect, Source};
 use crate::journal::{Backfill, Planning};
-use crate::model::Side;
+use crate::model::{Class, Side};
 use crate::quota::Call;
 use crate::store::StoreError;
 
@@ -44,8 +46,27 @@ impl Ledger {
         Some(Job::List { from })
     }
 
+    /// Takes in a page of the listing.
+    pub(super) async fn hear_page(
+        &mut self,
+        side: Side,
+        answer: Result<Answer, Error>,
+    ) -> Result<(), StoreError> {
+        self.desks[side].listing = false;
+        let Ok(answer) = answer else { return Ok(()) };
+        let at = answer.as_of.unwrap_or(self.now);
+        for record in &answer.records {
+            let fate = self.take_record(side, record, (Source::Listed, at), Class::Sweep).await?;
+            if let (Fate::Effect(pair, Effect::Changed, _), true) = (fate, self.policy.index_complete) {
+                self.file(&pair).await?;
+            }
+        }
+        self.listed(side, answer.next);
+        Ok(())
+    }
+
     /// A page was taken in; the next starts at `next`.
-    pub(super) fn listed(&mut self, side: Side, next: Option<Cursor>) {
+    fn listed(&mut self, side: Side, next: Option<Cursor>) {
         self.meta.backfill[side] = next.map_or(Backfill::Complete, Backfill::Listed);
         if self.is_listed() && !self.policy.index_complete {
             tracing::info!("both sides are listed in full: creations need no search from now on");

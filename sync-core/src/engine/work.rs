@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::dispatch::{Job, Report, Row, Target};
+use super::hold::is_blanking;
 use super::lanes::{Kind, Lane, Subject};
 use super::ledger::{Desk, Ledger};
 use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
-use crate::model::{Agreed, Class, Due, Field, Fields, Pair, PairId, Properties, RecordId, Side, Timestamp};
+use crate::model::{
+    Agreed, Class, Due, Field, Fields, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp,
+};
 use crate::store::StoreError;
 
 /// Most entries read from the journal at once to fill a queue.
@@ -28,7 +31,7 @@ impl Ledger {
     /// Plans for a pair and files its next step, or closes its books when there is none.
     pub(super) async fn file(&mut self, id: &PairId) -> Result<(), StoreError> {
         let policy = self.policy.clone();
-        let (now, busy) = (self.now, self.busy.contains(id));
+        let (now, busy, held) = (self.now, self.busy.contains(id), self.held());
         let hold = self.settings.create_hold;
         let Some(pair) = self.pair(id).await? else { return Ok(()) };
         if !busy {
@@ -36,14 +39,14 @@ impl Ledger {
         }
         agree(pair, &policy);
         let ops = plan(pair, &policy);
-        let Some(op) = ops.first() else {
+        let Some(op) = Self::first_allowed(held, pair, ops) else {
             if !busy {
                 self.close(id).await?;
             }
             return Ok(());
         };
         let side = op.side();
-        let class = class_of(op, pair);
+        let class = class_of(&op, pair);
         let since = pair.due.map_or(now, |due| due.since);
         let held = class == Class::New && matches!(op, Op::Create { .. });
         let hold = held.then(|| since.plus(hold));
@@ -53,7 +56,7 @@ impl Ledger {
             for s in Side::BOTH {
                 self.desks[s].lane.remove(&Subject::Pair(id.clone()));
             }
-            self.desks[side].lane.file(Subject::Pair(id.clone()), kind_of(op), (class, since), not_before);
+            self.desks[side].lane.file(Subject::Pair(id.clone()), kind_of(&op), (class, since), not_before);
         }
         Ok(())
     }
@@ -65,8 +68,12 @@ impl Ledger {
         }
         let policy = self.policy.clone();
         let Some(pair) = self.pair(id).await? else { return Ok(()) };
-        let unsettled = std::mem::take(&mut pair.unsettled);
         (pair.due, pair.setback) = (None, None);
+        if pair.held != PerSide::default() {
+            // Its events are pending until the brake is released.
+            return Ok(());
+        }
+        let unsettled = std::mem::take(&mut pair.unsettled);
         let blocked = crate::decide::is_blocked(pair, &policy);
         let events = u64::from(unsettled.events);
         let counts = &mut self.meta.counts;
@@ -83,6 +90,9 @@ impl Ledger {
     pub(super) async fn next_job(&mut self, side: Side) -> Result<Option<Job>, StoreError> {
         if self.is_listings_turn(side) {
             return Ok(self.page(side));
+        }
+        if self.is_repairs_turn(side) {
+            return Ok(self.question(side));
         }
         while self.has_work(side) {
             let suspects = self.can_write(side).then(|| self.desks[side].suspects.next()).flatten();
@@ -104,7 +114,7 @@ impl Ledger {
                 return Ok(Some(job));
             }
         }
-        Ok(self.page(side))
+        Ok(self.page(side).or_else(|| self.question(side)))
     }
 
     async fn job(
@@ -150,11 +160,12 @@ impl Ledger {
         if self.busy.contains(id) {
             return Ok(None);
         }
-        let policy = self.policy.clone();
+        let (policy, held) = (self.policy.clone(), self.held());
         let Some(pair) = self.pair(id).await? else { return Ok(None) };
         recover(pair);
         agree(pair, &policy);
-        let op = plan(pair, &policy).into_iter().next().filter(|op| op.side() == side);
+        let ops = plan(pair, &policy);
+        let op = Self::first_allowed(held, pair, ops).filter(|op| op.side() == side);
         if op.is_none() {
             self.file(id).await?;
         }
@@ -211,7 +222,7 @@ impl Ledger {
             let this = kind_of(&op);
             let taken = |row: &Row| row.write.body.record() == record_of(&op) && record_of(&op).is_some();
             let fits = this.is_write() && kind.is_none_or(|k| k == this) && !rows.iter().any(taken);
-            if !fits {
+            if !fits || (is_blanking(&op) && !self.may_blank(side)) {
                 self.file(&id).await?;
                 continue;
             }
@@ -264,6 +275,7 @@ impl Ledger {
             Report::Found { pair, answer } => self.hear_found(side, pair, answer).await,
             Report::Written { rows, group, result } => self.hear_written(side, rows, group, result).await,
             Report::Listed { answer } => self.hear_page(side, answer).await,
+            Report::Asked { query, answer } => self.hear_changes(side, query, answer).await,
         }
     }
 

@@ -19,6 +19,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::brake::Brake;
 use crate::connector::Cursor;
 use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
 use crate::store::{Batch, Rows, Store, StoreError, Table};
@@ -45,6 +46,15 @@ pub struct Meta {
     /// Under way once both sides were listed: planning for every pair that was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planning: Option<Planning>,
+    /// Up to when each side was asked what changed, by its clock.
+    #[serde(default)]
+    pub asked: PerSide<Option<Timestamp>>,
+    /// What keeps too much from being blanked at once.
+    #[serde(default)]
+    pub brakes: PerSide<Brake>,
+    /// Of how many pairs something is held back by that.
+    #[serde(default)]
+    pub held: PerSide<u64>,
 }
 
 impl Meta {
@@ -81,7 +91,8 @@ pub enum Backfill {
     Complete,
 }
 
-/// Where every event taken in from the inbox went. `taken` is the sum of the others plus the events still unsettled.
+/// Where every event taken in from the inbox went. `taken` is the sum of `applied`, `superseded`, `noop`, `quarantined` and
+/// `pending`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Taken in.
@@ -96,6 +107,9 @@ pub struct Counts {
     pub quarantined: u64,
     /// Waiting for a call to be made or answered.
     pub pending: u64,
+    /// How many of those taken in were found by asking: no webhook had told of them.
+    #[serde(default)]
+    pub found: u64,
 }
 
 /// One piece of news, acknowledged and waiting.

@@ -70,6 +70,9 @@ pub struct Record {
     /// When it was created, by the system's own clock, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+    /// When it last changed, by the system's own clock, if known. What is shown here is at least that recent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
 }
 
 impl Record {
@@ -85,6 +88,7 @@ impl Record {
             twin: None,
             also_known_as: Vec::new(),
             created_at: None,
+            changed_at: None,
         }
     }
 }
@@ -182,4 +186,17 @@ pub enum News {
         /// The offending part, exactly as received.
         raw: Value,
     },
+}
+
+impl News {
+    /// When it happened, by the system's own clock, if it says.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Seen(sighting) => Some(sighting.at),
+            Self::Changed { at, .. } | Self::Gone { at, .. } | Self::Merged { at, .. } => Some(*at),
+            Self::Happened { activity, .. } => Some(activity.at),
+            Self::Ignored { .. } | Self::Malformed { .. } => None,
+        }
+    }
 }

@@ -22,11 +22,17 @@ pub struct Pair {
     /// What both sides last agreed on, field by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub base: BTreeMap<Field, Agreed>,
+    /// When each side's record was last read with its past, by that side's clock.
+    #[serde(default)]
+    pub read: PerSide<Option<Timestamp>>,
     /// Words in flight to each side: committed before the call, cleared when its outcome is known.
     pub sent: PerSide<Option<Sent>>,
     /// Values a side will not take, and why. Forgotten when another value is wanted.
     #[serde(default)]
     pub refused: PerSide<Refusals>,
+    /// On which sides the brake holds something back.
+    #[serde(default)]
+    pub held: PerSide<bool>,
     /// Happenings still to be told, with the side they come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub activities: Vec<Pending>,
@@ -228,8 +234,10 @@ impl Pair {
             sides: PerSide::from_fn(|_| Seen::Unknown { looked: false }),
             aliases: PerSide::default(),
             base: BTreeMap::new(),
+            read: PerSide::default(),
             sent: PerSide::default(),
             refused: PerSide::default(),
+            held: PerSide::default(),
             activities: Vec::new(),
             history: Vec::new(),
             unsettled: Unsettled::default(),

@@ -1,0 +1,296 @@
+//! Repair: finding out what no webhook told.
+//!
+//! Every so often each side is asked what changed since it was last asked. What it answers with and nobody has heard
+//! of yet is posted into the inbox, durably and together with the place to go on from; from there on it is news like any
+//! other. So a finding is counted and weighed exactly as if its webhook had arrived, only later.
+//!
+//! A system that keeps a journal answers with news; any other with records, and a record that belief does not account
+//! for becomes the news that it must be read. Questions overlap, because what has just changed may not be found yet, and
+//! pass over what is so young that its webhook may still be on its way. While other work waits, only every hundredth call
+//! asks.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hasher};
+use std::time::Duration;
+
+use super::dispatch::Job;
+use super::ledger::Ledger;
+use crate::connector::{Answer, Cursor, Error, Query, Remedy};
+use crate::decide::Policy;
+use crate::journal::{Arrival, IndexKey};
+use crate::model::{Author, By, Class, Fields, News, Pair, PairId, Present, Record, Seen, Side, Timestamp};
+use crate::quota::Call;
+use crate::store::StoreError;
+
+/// For so long a webhook may be on its way.
+const GRACE: Duration = Duration::from_secs(5);
+/// One call in so many asks, whatever else waits.
+const SHARE: u64 = 100;
+/// How long a system that will not answer is left alone.
+const RELUCTANT: Duration = Duration::from_secs(30);
+
+/// One side's repair.
+#[derive(Debug, Default)]
+pub(super) struct Repair {
+    /// When to ask next; `None`: now, or never.
+    due: Option<Timestamp>,
+    /// It is time to ask.
+    ripe: bool,
+    /// An answer has further pages: the question for the next one, and the side's time of the first.
+    rest: Option<(Query, Timestamp)>,
+    /// Why the side does not answer.
+    pub(super) trouble: Option<String>,
+    pub(super) heard: Heard,
+}
+
+impl Repair {
+    /// Asks every `interval`, beginning now; never if that is zero.
+    pub(super) fn starting(now: Timestamp, interval: Duration) -> Self {
+        Self { due: (!interval.is_zero()).then_some(now), ..Self::default() }
+    }
+
+    /// When the next question becomes ripe.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// Makes the question ripe that is due by now.
+    pub(super) fn release(&mut self, now: Timestamp) {
+        if self.due.is_some_and(|due| due <= now) {
+            (self.due, self.ripe) = (None, true);
+        }
+    }
+}
+
+/// The news last heard of, by fingerprint. What it forgets, also at a restart, does no harm when it is found again: news
+/// may be repeated. But two changes within one tick of a coarse clock are told apart by what was heard first.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Heard {
+    /// Most fingerprints kept.
+    const MOST: usize = 20_000;
+
+    /// Notes news; gives whether it was not there.
+    pub(super) fn note(&mut self, news: &News) -> bool {
+        let mut hasher = DefaultHasher::new();
+        // News is plain data with text keys: this cannot fail, and if it did, something would be heard once more.
+        hasher.write(&serde_json::to_vec(news).unwrap_or_default());
+        let print = hasher.finish();
+        let is_new = self.known.insert(print);
+        if is_new {
+            self.order.push_back(print);
+        }
+        if self.order.len() > Self::MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        is_new
+    }
+}
+
+impl Ledger {
+    pub(super) fn can_ask(&self, side: Side) -> bool {
+        self.desks[side].repair.ripe && self.is_open(side, Call::Changes)
+    }
+
+    pub(super) fn is_repairs_turn(&self, side: Side) -> bool {
+        self.can_ask(side) && self.has_work(side) && self.desks[side].calls % SHARE == SHARE - 1
+    }
+
+    /// The next question, if one is due.
+    pub(super) fn question(&mut self, side: Side) -> Option<Job> {
+        if !self.has_work(side) || !self.can_ask(side) {
+            return None;
+        }
+        let overlap = self.systems[side].connector.describe().lag + GRACE;
+        let since = self.meta.asked[side].unwrap_or(self.now).minus(overlap);
+        let repair = &mut self.desks[side].repair;
+        repair.ripe = false;
+        let rest = repair.rest.as_ref().map(|(query, _)| query.clone());
+        Some(Job::Ask { query: rest.unwrap_or(Query::ChangedSince(since, None)) })
+    }
+
+    /// Takes in a page of what changed.
+    pub(super) async fn hear_changes(
+        &mut self,
+        side: Side,
+        query: Query,
+        answer: Result<Answer, Error>,
+    ) -> Result<(), StoreError> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.unanswered(side, &error);
+                return Ok(());
+            }
+        };
+        let as_of = answer.as_of.unwrap_or(self.now);
+        let began = self.desks[side].repair.rest.take().map(|(_, began)| began);
+        // Many at once are an import or the end of an outage: people go first.
+        let class = if began.is_some() || answer.next.is_some() { Class::Sweep } else { Class::Edit };
+        let mut found = answer.news;
+        for record in answer.records {
+            found.extend(self.unaccounted(side, &record, (as_of, class)).await?);
+        }
+        // What is too young is among the answers to the next question.
+        found.retain(|news| news.at().is_none_or(|at| at.plus(GRACE) <= as_of));
+        found.sort_by_key(News::at);
+        self.post(side, found);
+        let rest = answer.next.map(|next| next_page(query, next));
+        self.go_on(side, rest, began.unwrap_or(as_of));
+        Ok(())
+    }
+
+    /// The news that a record is; none if belief accounts for all it shows.
+    async fn unaccounted(
+        &mut self,
+        side: Side,
+        record: &Record,
+        (as_of, class): (Timestamp, Class),
+    ) -> Result<Option<News>, StoreError> {
+        // Without a time of its own it may have changed long ago.
+        let at = record.changed_at.unwrap_or_else(|| as_of.minus(GRACE));
+        let id = record.id.clone();
+        let changed = News::Changed { id, at, author: Author::Unknown, class, property: None };
+        let Some(owner) = self.draft.find(&IndexKey::record(side, &record.id)).await? else {
+            return self.stranger(side, record, changed).await;
+        };
+        let shown = self.systems[side].mapping.get(&record.properties);
+        let policy = self.policy.clone();
+        let Some(pair) = self.pair(&owner).await? else { return Ok(None) };
+        let accounts = match &pair.sides[side] {
+            Seen::Present(present) if present.id == record.id => {
+                present.doubt || accounts_for(pair, present, &policy, side, (&shown, at))
+            }
+            // A further record of the same thing is not synced, and what search still shows may be gone.
+            Seen::Present(_) => true,
+            Seen::Absent { id, at: gone } => *id != record.id || at <= *gone,
+            Seen::Unknown { .. } => false,
+        };
+        if accounts && record.changed_at.is_some_and(|at| at.plus(GRACE) <= as_of) {
+            self.read_past(side, &owner).await?;
+        }
+        Ok((!accounts).then_some(changed))
+    }
+
+    /// What we wrote since the record was last read may cover words that no webhook told: its past shows them.
+    async fn read_past(&mut self, side: Side, owner: &PairId) -> Result<(), StoreError> {
+        let Some(pair) = self.pair(owner).await? else { return Ok(()) };
+        if pair.sent[side].is_some() || written(pair, side) <= pair.read[side] {
+            return Ok(());
+        }
+        if pair.due.is_none() {
+            pair.class = Class::Sweep;
+        }
+        if let Some(present) = pair.present_mut(side) {
+            present.doubt = true;
+        }
+        self.file(owner).await
+    }
+
+    /// The news that a record is which nobody knows: it is new, or others that we know were merged into it.
+    async fn stranger(
+        &mut self,
+        side: Side,
+        record: &Record,
+        changed: News,
+    ) -> Result<Option<News>, StoreError> {
+        if self.desks[side].lookups.contains_key(&record.id) {
+            return Ok(None);
+        }
+        let mut from = Vec::new();
+        for alias in &record.aliases {
+            if self.draft.find(&IndexKey::record(side, alias)).await?.is_some() {
+                from.push(alias.clone());
+            }
+        }
+        Ok(Some(match changed.at() {
+            Some(at) if !from.is_empty() => News::Merged { into: record.id.clone(), from, at },
+            _ => changed,
+        }))
+    }
+
+    /// Puts news that nobody has heard of into the inbox, with this turn's commit.
+    fn post(&mut self, side: Side, mut news: Vec<News>) {
+        news.retain(|news| self.desks[side].repair.heard.note(news));
+        let count = news.len() as u64;
+        if count == 0 {
+            return;
+        }
+        tracing::info!(side = %side, count, "found what no webhook told");
+        self.meta.counts.found += count;
+        let first = self.inbox.take_numbers(count);
+        self.posted.push(first);
+        for (number, news) in (first..).zip(news) {
+            self.draft.put_arrival(number, &Arrival { side, at: self.now, news });
+        }
+    }
+
+    /// The answer that began at `began` goes on with `rest`, or was the last page.
+    fn go_on(&mut self, side: Side, rest: Option<Query>, began: Timestamp) {
+        let repair = &mut self.desks[side].repair;
+        repair.trouble = None;
+        if rest.is_some() {
+            repair.ripe = true;
+        } else {
+            repair.due = Some(self.now.plus(self.settings.tail));
+            self.meta.asked[side] = Some(began);
+        }
+        repair.rest = rest.map(|query| (query, began));
+    }
+
+    /// Nothing is lost by it: the next question reaches back as far as this one did.
+    fn unanswered(&mut self, side: Side, error: &Error) {
+        let repair = &mut self.desks[side].repair;
+        let mut wait = self.settings.tail;
+        match error.remedy() {
+            Remedy::Retry(_) => {}
+            // The place to go on from may be gone.
+            Remedy::Look => repair.rest = None,
+            Remedy::Quarantine | Remedy::Halt => {
+                let trouble = Some(error.to_string());
+                if repair.trouble != trouble {
+                    tracing::warn!(side = %side, %error, "the system does not say what changed");
+                }
+                (repair.rest, repair.trouble) = (None, trouble);
+                wait = wait.max(RELUCTANT);
+            }
+        }
+        repair.due = Some(self.now.plus(wait));
+    }
+}
+
+fn next_page(query: Query, next: Cursor) -> Query {
+    match query {
+        Query::ChangedSince(since, _) => Query::ChangedSince(since, Some(next)),
+        other => other,
+    }
+}
+
+/// When we last wrote into a side's record, by that side's clock, as far as that is still to be seen there.
+pub(super) fn written(pair: &Pair, side: Side) -> Option<Timestamp> {
+    let ours = pair.present(side)?.fields.values().filter(|shown| shown.by == By::Us);
+    ours.map(|shown| shown.at).max()
+}
+
+/// Whether belief explains what a search shows: we know it, we have just written it, or we know what came after it.
+fn accounts_for(
+    pair: &Pair,
+    present: &Present,
+    policy: &Policy,
+    side: Side,
+    (shown, at): (&Fields, Timestamp),
+) -> bool {
+    let sent = pair.sent[side].as_ref();
+    shown.iter().all(|(field, value)| {
+        let same = |other: &Option<_>| policy.entity.same(field, other.as_ref(), value.as_ref());
+        let written = sent.and_then(|s| s.fields.get(field)).is_some_and(|agreed| same(&agreed.value));
+        let known = present.fields.get(field).is_some_and(|shown| same(&shown.value) || at < shown.at);
+        written || known
+    })
+}

@@ -1,0 +1,162 @@
+//! Two systems in memory that can be asked what changed, and engines between them.
+
+#![allow(dead_code, reason = "every test binary that shares this uses another part of it")]
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sync_core::clock::{Clock, TokioClock};
+use sync_core::connector::{
+    Answer, Connector, Cursor, Delivery, Description, Error, Query, Receipt, Rejection, Write, WriteBody,
+};
+use sync_core::mapping::{Mapping, Text};
+use sync_core::model::entity::{EMAIL, PHONE};
+use sync_core::model::{Entity, News, Properties, Record, RecordId, Sighting, Timestamp, Value};
+use sync_core::stores::MemoryStore;
+use sync_core::{Engine, Settings};
+use tokio::time::timeout;
+
+/// Most records or news in one answer.
+const PAGE: usize = 3;
+
+/// A system that can be asked what changed. Its webhooks are news as JSON.
+#[derive(Clone)]
+pub(crate) struct System {
+    pub(crate) like: Description,
+    pub(crate) clock: TokioClock,
+    pub(crate) state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) records: Vec<Record>,
+    pub(crate) journal: Vec<News>,
+    pub(crate) refuses: bool,
+    /// Since when what changed was asked for, when, and from which place on.
+    pub(crate) asked: Vec<(Timestamp, Timestamp, Option<Cursor>)>,
+    pub(crate) reads: usize,
+    pub(crate) written: Vec<Write>,
+}
+
+impl System {
+    pub(crate) fn new(clock: TokioClock) -> Self {
+        Self { like: Description::default(), clock, state: Arc::default() }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Somebody changes the phone number of a person, or enters the person, and no webhook tells.
+    pub(crate) fn changes(&self, id: &str, phone: &str) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.records.retain(|record| record.id.as_str() != id);
+        state.records.push(Record { changed_at: Some(now), ..person(id, phone) });
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.state().asked.len()
+    }
+}
+
+pub(crate) fn person(id: &str, phone: &str) -> Record {
+    let email = Value::new(format!("{id}@example.com"));
+    let content = [("email".to_owned(), email), ("phone".to_owned(), Value::new(phone))];
+    Record::new(RecordId::new(id), Properties::from(content))
+}
+
+pub(crate) fn created(id: &str, phone: &str, at: Timestamp) -> News {
+    News::Seen(Box::new(Sighting::created(person(id, phone), at)))
+}
+
+pub(crate) fn webhook(news: &News) -> Delivery {
+    Delivery::new(serde_json::to_vec(&[news]).unwrap().into())
+}
+
+#[async_trait]
+impl Connector for System {
+    fn describe(&self) -> &Description {
+        &self.like
+    }
+
+    fn decode(&self, delivery: &Delivery, _: Timestamp) -> Result<Vec<News>, Rejection> {
+        serde_json::from_slice(delivery.body()).map_err(|_| Rejection::Unsigned)
+    }
+
+    async fn read(&self, query: &Query) -> Result<Answer, Error> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let Query::ChangedSince(since, cursor) = query else {
+            state.reads += 1;
+            let Query::Ids(ids) = query else { return Ok(Answer::default()) };
+            let records = state.records.iter().filter(|record| ids.contains(&record.id)).cloned().collect();
+            return Ok(Answer { records, as_of: Some(now), ..Answer::default() });
+        };
+        state.asked.push((*since, now, cursor.clone()));
+        if state.refuses {
+            return Err(Error::Refused { reason: "no such question".to_owned(), properties: Vec::new() });
+        }
+        let from: usize = cursor.as_ref().map_or(0, |cursor| cursor.0.parse().unwrap());
+        let changed = state.records.iter().filter(|r| r.changed_at.is_some_and(|at| at >= *since));
+        let records: Vec<Record> = changed.skip(from).take(PAGE).cloned().collect();
+        let happened = state.journal.iter().filter(|news| news.at().is_some_and(|at| at >= *since));
+        let news: Vec<News> = happened.skip(from).take(PAGE).cloned().collect();
+        let next = (records.len() == PAGE || news.len() == PAGE).then(|| Cursor((from + PAGE).to_string()));
+        Ok(Answer { records, news, next, as_of: Some(now) })
+    }
+
+    async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        self.state().written.extend_from_slice(rows);
+        let made = |row: &Write| match &row.body {
+            WriteBody::Create { properties, link } => {
+                Record::new(RecordId::new(link.pair.as_str()), properties.clone())
+            }
+            WriteBody::Update { id, properties } => Record::new(id.clone(), properties.clone()),
+            WriteBody::Emit { id, .. } => Record::new(id.clone(), Properties::new()),
+        };
+        let at = Some(self.clock.now());
+        Ok(rows.iter().map(|row| Ok(Receipt { record: Some(made(row)), at })).collect())
+    }
+}
+
+/// Two systems and the memory of engines between them.
+pub(crate) struct Stage {
+    pub(crate) left: System,
+    pub(crate) right: System,
+    pub(crate) store: MemoryStore,
+    pub(crate) tail: Duration,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let clock = TokioClock::starting_at(Timestamp::from_secs(1_700_000_000));
+        let (left, right) = (System::new(clock), System::new(clock));
+        Self { left, right, store: MemoryStore::new(), tail: Duration::from_secs(10) }
+    }
+
+    pub(crate) async fn engine(&self) -> Engine {
+        let mapping = || Mapping::new().lens(Text::new(EMAIL, "email")).lens(Text::new(PHONE, "phone"));
+        let settings = Settings { backfill: false, tail: self.tail, ..Settings::default() };
+        let builder = Engine::builder(Entity::person())
+            .left(self.left.clone(), mapping())
+            .right(self.right.clone(), mapping())
+            .store(self.store.clone())
+            .clock(self.left.clock)
+            .settings(settings);
+        builder.build().await.unwrap()
+    }
+
+    /// One life of an engine, of so many seconds.
+    pub(crate) async fn live(&self, seconds: u64) -> Engine {
+        let engine = self.engine().await;
+        live(&engine, seconds).await;
+        engine
+    }
+}
+
+pub(crate) async fn live(engine: &Engine, seconds: u64) {
+    let life = timeout(Duration::from_secs(seconds), engine.run(std::future::pending()));
+    life.await.expect_err("it runs until it is stopped");
+}
