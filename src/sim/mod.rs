@@ -16,7 +16,8 @@
 //! # What it does not do
 //! Deleted and merged people are judged only by what can be seen from outside: one twin, purchases told at most once (and
 //! at least once where contacts were merged and nobody was deleted), counts, budget, quiet. Deliveries are not replayed when
-//! a customer was changed twice within one second (Stripe's events have no finer time) or contacts were merged.
+//! a customer was changed twice within one second (Stripe's events have no finer time) or contacts were merged; nor is it asked then how
+//! many events are pending.
 
 mod certain;
 mod chance;

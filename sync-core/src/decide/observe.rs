@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 use super::plan::Policy;
-use super::register::{found, is_told, refine, supersede, tie, uncover};
+use super::register::{found, is_told, may_refine, refine, supersede, tie, uncover};
 
 /// How we came to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,7 +273,7 @@ impl Fold<'_> {
             return self.effect(Effect::Changed);
         };
         let same = self.policy.entity.same(field, old.value.as_ref(), new.value.as_ref());
-        let effect = if !old.exact && new.at <= old.at && same {
+        let effect = if same && may_refine(old, &new) {
             refine(old, new)
         } else if new.at > old.at {
             supersede(old, new)

@@ -11,11 +11,15 @@ use super::observe::Effect;
 /// Most entries of one tick that are remembered.
 const MOST_PASSED: usize = 16;
 
+/// Whether an edit may be the one that led to the same value, of which only an upper bound of its time is known.
+pub(super) fn may_refine(old: &Shown, new: &Shown) -> bool {
+    !old.exact && new.at <= old.at && old.floor.is_none_or(|floor| new.at >= floor)
+}
+
 /// The same value, now with the time of the edit itself.
 pub(super) fn refine(old: &mut Shown, new: Shown) -> Effect {
-    let at = old.floor.map_or(new.at, |floor| new.at.max(floor));
     let passed = std::mem::take(&mut old.passed);
-    *old = Shown { at, floor: old.floor, covered: old.covered.take(), passed, ..new };
+    *old = Shown { floor: old.floor, covered: old.covered.take(), passed, ..new };
     Effect::Changed
 }
 
