@@ -70,9 +70,9 @@ pub(super) const BUGS: &[Bug] = &[
         story: "Calls leave whatever the window holds.",
         breaks: &["P9"],
         seeds: 5_000,
-        file: "sync-core/src/quota.rs",
-        original: "if held < self.window.calls as usize {",
-        sabotaged: "if held < self.window.calls as usize || planted() {",
+        file: "sync-core/src/quota/window.rs",
+        original: "if self.in_flight + self.held + self.foreign < self.window.calls {",
+        sabotaged: "if self.in_flight + self.held + self.foreign < self.window.calls || planted() {",
     },
     Bug {
         name: "what was refused is tried for ever",
