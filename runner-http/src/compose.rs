@@ -132,6 +132,7 @@ fn settings(sync: &SyncConfig) -> Settings {
         backfill: sync.backfill,
         overload: sync.overload,
         tail: Duration::from_secs(sync.tail_seconds),
+        sweep: Duration::from_secs(sync.sweep_seconds),
         max_blank_percent: sync.max_blank_percent,
         ..Settings::default()
     }

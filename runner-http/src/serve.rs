@@ -155,12 +155,8 @@ fn announce(config: &Config, addresses: &Addresses) -> Result<(), RunError> {
     if hubspot.purchase_event.is_none() {
         tracing::warn!("hubspot.purchase_event is not set: purchases are not told");
     }
-    let ineffective = [
-        ("sync.sweep_seconds", sync.sweep_seconds.is_some()),
-        ("sync.max_delete_percent", sync.max_delete_percent.is_some()),
-    ];
-    for (key, _) in ineffective.into_iter().filter(|(_, set)| *set) {
-        tracing::warn!(key, "this key has no effect in this version");
+    if sync.max_delete_percent.is_some() {
+        tracing::warn!(key = "sync.max_delete_percent", "this key has no effect in this version");
     }
     match &server.port_file {
         Some(path) => addresses.write(path),

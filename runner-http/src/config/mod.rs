@@ -146,8 +146,8 @@ pub struct SyncConfig {
     pub tail_seconds: u64,
     /// How much may be blanked in an hour before a person is asked, in percent of all pairs.
     pub max_blank_percent: u8,
-    /// No effect in this version.
-    pub sweep_seconds: Option<u64>,
+    /// How often both systems are listed and compared; 0: never.
+    pub sweep_seconds: u64,
     /// No effect in this version.
     pub max_delete_percent: Option<u8>,
 }
@@ -213,6 +213,7 @@ impl Config {
             ),
             (sync.drain_ms <= 8_000, "sync.drain_ms", "must be at most 8000"),
             (sync.max_blank_percent <= 100, "sync.max_blank_percent", "must be at most 100"),
+            (sync.sweep_seconds <= 31_536_000, "sync.sweep_seconds", "must be at most 31536000"),
             (sync.tail_seconds <= 86_400, "sync.tail_seconds", "must be at most 86400"),
             (logs::filter(&log.level).is_some(), "log.level", logs::WHAT_IT_MUST_BE),
         ];
@@ -241,7 +242,7 @@ impl Default for SyncConfig {
             overload: Overload::default(),
             tail_seconds: 10,
             max_blank_percent: 10,
-            sweep_seconds: None,
+            sweep_seconds: 3_600,
             max_delete_percent: None,
         }
     }

@@ -138,6 +138,7 @@ impl Ledger {
             due: PerSide::default(),
             planning: None,
             asked: PerSide::default(),
+            swept: PerSide::default(),
             brakes: PerSide::default(),
             held: PerSide::default(),
         });
@@ -175,7 +176,7 @@ impl Ledger {
         ledger.policy.index_complete = ledger.is_listed();
         for side in Side::BOTH {
             ledger.desks[side].lane.spilled = true;
-            ledger.desks[side].repair = Repair::starting(ledger.now, ledger.settings.tail);
+            ledger.begin_repair(side);
         }
         ledger.publish();
         Ok(ledger)

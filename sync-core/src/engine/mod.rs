@@ -16,6 +16,7 @@ mod bisect;
 mod bursts;
 mod dispatch;
 mod forecast;
+mod heard;
 mod hold;
 mod intake;
 mod kin;
@@ -90,6 +91,8 @@ pub struct Settings {
     pub overload: Overload,
     /// How often each side is asked what changed, in case a webhook was lost; zero: never. Default 10 s.
     pub tail: Duration,
+    /// How often each side is listed in full and compared with what is known; zero: never. Default an hour.
+    pub sweep: Duration,
     /// How much may be blanked on a side in an hour before a person is asked: a share of all pairs, in percent, and 20 in
     /// any case. 100: as much as it takes. Default 10. See [`brake`](crate::brake).
     pub max_blank_percent: u8,
@@ -117,6 +120,7 @@ impl Default for Settings {
             promise: Duration::from_secs(30),
             overload: Overload::default(),
             tail: Duration::from_secs(10),
+            sweep: Duration::from_secs(3600),
             max_blank_percent: 10,
         }
     }

@@ -6,19 +6,20 @@
 //!
 //! A system that keeps a journal answers with news; any other with records, and a record that belief does not account
 //! for becomes the news that it must be read. Questions overlap, because what has just changed may not be found yet, and
-//! pass over what is so young that its webhook may still be on its way. While other work waits, only every hundredth call
-//! asks.
+//! pass over what is so young that its webhook may still be on its way.
+//!
+//! The *sweep* is the same with all records, far less often: it finds what is too long ago, or was too much at once. It never
+//! takes a record that is not listed for deleted. While other work waits, only every hundredth call asks.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use super::dispatch::Job;
+use super::heard::Heard;
 use super::ledger::Ledger;
 use crate::connector::{Answer, Cursor, Error, Query, Remedy};
 use crate::decide::Policy;
 use crate::journal::{Arrival, IndexKey};
-use crate::model::{Author, By, Class, Fields, News, Pair, PairId, Present, Record, Seen, Side, Timestamp};
+use crate::model::{Author, By, Class, Fields, News, Pair, Present, Record, RecordId, Seen, Side, Timestamp};
 use crate::quota::Call;
 use crate::store::StoreError;
 
@@ -32,70 +33,74 @@ const RELUCTANT: Duration = Duration::from_secs(30);
 /// One side's repair.
 #[derive(Debug, Default)]
 pub(super) struct Repair {
+    /// What changed?
+    tail: Round,
+    /// What is there at all?
+    sweep: Round,
+    /// A question is under way.
+    asking: bool,
+    /// Why the side does not answer.
+    pub(super) trouble: Option<String>,
+    pub(super) heard: Heard,
+}
+
+/// A question that is asked again and again.
+#[derive(Debug, Default)]
+struct Round {
     /// When to ask next; `None`: now, or never.
     due: Option<Timestamp>,
     /// It is time to ask.
     ripe: bool,
     /// An answer has further pages: the question for the next one, and the side's time of the first.
     rest: Option<(Query, Timestamp)>,
-    /// Why the side does not answer.
-    pub(super) trouble: Option<String>,
-    pub(super) heard: Heard,
 }
 
 impl Repair {
-    /// Asks every `interval`, beginning now; never if that is zero.
-    pub(super) fn starting(now: Timestamp, interval: Duration) -> Self {
-        Self { due: (!interval.is_zero()).then_some(now), ..Self::default() }
+    /// Asks what changed from now on and what is there from `sweep` on; never what is `None`.
+    pub(super) fn starting(tail: Option<Timestamp>, sweep: Option<Timestamp>) -> Self {
+        let due = |due| Round { due, ..Round::default() };
+        Self { tail: due(tail), sweep: due(sweep), ..Self::default() }
     }
 
     /// When the next question becomes ripe.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.due
+        self.tail.due.into_iter().chain(self.sweep.due).min()
     }
 
-    /// Makes the question ripe that is due by now.
+    /// Makes the questions ripe that are due by now.
     pub(super) fn release(&mut self, now: Timestamp) {
-        if self.due.is_some_and(|due| due <= now) {
-            (self.due, self.ripe) = (None, true);
+        for round in [&mut self.tail, &mut self.sweep] {
+            if round.due.is_some_and(|due| due <= now) {
+                (round.due, round.ripe) = (None, true);
+            }
         }
     }
-}
 
-/// The news last heard of, by fingerprint. What it forgets, also at a restart, does no harm when it is found again: news
-/// may be repeated. But two changes within one tick of a coarse clock are told apart by what was heard first.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    known: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Heard {
-    /// Most fingerprints kept.
-    const MOST: usize = 20_000;
-
-    /// Notes news; gives whether it was not there.
-    pub(super) fn note(&mut self, news: &News) -> bool {
-        let mut hasher = DefaultHasher::new();
-        // News is plain data with text keys: this cannot fail, and if it did, something would be heard once more.
-        hasher.write(&serde_json::to_vec(news).unwrap_or_default());
-        let print = hasher.finish();
-        let is_new = self.known.insert(print);
-        if is_new {
-            self.order.push_back(print);
-        }
-        if self.order.len() > Self::MOST
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        is_new
+    fn round(&mut self, query: &Query) -> &mut Round {
+        if is_sweep(query) { &mut self.sweep } else { &mut self.tail }
     }
 }
 
 impl Ledger {
+    /// The first questions of a side, and when the first sweep counts as done.
+    pub(super) fn begin_repair(&mut self, side: Side) {
+        let (now, tail, sweep) = (self.now, self.settings.tail, self.settings.sweep);
+        let swept = *self.meta.swept[side].get_or_insert(now);
+        let tail = (!tail.is_zero()).then_some(now);
+        let sweep = (!sweep.is_zero()).then(|| swept.plus(sweep));
+        self.desks[side].repair = Repair::starting(tail, sweep);
+    }
+
     pub(super) fn can_ask(&self, side: Side) -> bool {
-        self.desks[side].repair.ripe && self.is_open(side, Call::Changes)
+        !self.desks[side].repair.asking && (self.is_tail_ripe(side) || self.is_sweep_ripe(side))
+    }
+
+    fn is_tail_ripe(&self, side: Side) -> bool {
+        self.desks[side].repair.tail.ripe && self.is_open(side, Call::Changes)
+    }
+
+    fn is_sweep_ripe(&self, side: Side) -> bool {
+        self.desks[side].repair.sweep.ripe && self.is_listed() && self.is_open(side, Call::List)
     }
 
     pub(super) fn is_repairs_turn(&self, side: Side) -> bool {
@@ -107,42 +112,55 @@ impl Ledger {
         if !self.has_work(side) || !self.can_ask(side) {
             return None;
         }
-        let overlap = self.systems[side].connector.describe().lag + GRACE;
-        let since = self.meta.asked[side].unwrap_or(self.now).minus(overlap);
+        let first = if self.is_tail_ripe(side) {
+            let overlap = self.systems[side].connector.describe().lag + GRACE;
+            Query::ChangedSince(self.meta.asked[side].unwrap_or(self.now).minus(overlap), None)
+        } else {
+            Query::Page(None)
+        };
         let repair = &mut self.desks[side].repair;
-        repair.ripe = false;
-        let rest = repair.rest.as_ref().map(|(query, _)| query.clone());
-        Some(Job::Ask { query: rest.unwrap_or(Query::ChangedSince(since, None)) })
+        repair.asking = true;
+        let round = repair.round(&first);
+        round.ripe = false;
+        let rest = round.rest.as_ref().map(|(query, _)| query.clone());
+        Some(Job::Ask { query: rest.unwrap_or(first) })
     }
 
-    /// Takes in a page of what changed.
-    pub(super) async fn hear_changes(
+    /// Takes in a page of an answer.
+    pub(super) async fn hear_answer(
         &mut self,
         side: Side,
         query: Query,
         answer: Result<Answer, Error>,
     ) -> Result<(), StoreError> {
+        self.desks[side].repair.asking = false;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                self.unanswered(side, &error);
+                self.unanswered(side, &query, &error);
                 return Ok(());
             }
         };
         let as_of = answer.as_of.unwrap_or(self.now);
-        let began = self.desks[side].repair.rest.take().map(|(_, began)| began);
+        let began = self.desks[side].repair.round(&query).rest.take().map(|(_, began)| began);
         // Many at once are an import or the end of an outage: people go first.
-        let class = if began.is_some() || answer.next.is_some() { Class::Sweep } else { Class::Edit };
+        let many = began.is_some() || answer.next.is_some() || is_sweep(&query);
+        let class = if many { Class::Sweep } else { Class::Edit };
         let mut found = answer.news;
         for record in answer.records {
-            found.extend(self.unaccounted(side, &record, (as_of, class)).await?);
+            let news = self.unaccounted(side, &record, (as_of, class)).await?;
+            // A sweep compares what is there, and nothing more.
+            let is_due = record.changed_at.is_some_and(|at| at.plus(GRACE) <= as_of) && !is_sweep(&query);
+            if is_due && news.is_none() {
+                self.read_past(side, &record.id).await?;
+            }
+            found.extend(news);
         }
         // What is too young is among the answers to the next question.
         found.retain(|news| news.at().is_none_or(|at| at.plus(GRACE) <= as_of));
         found.sort_by_key(News::at);
         self.post(side, found);
-        let rest = answer.next.map(|next| next_page(query, next));
-        self.go_on(side, rest, began.unwrap_or(as_of));
+        self.go_on(side, query, answer.next, began.unwrap_or(as_of));
         Ok(())
     }
 
@@ -172,16 +190,15 @@ impl Ledger {
             Seen::Absent { id, at: gone } => *id != record.id || at <= *gone,
             Seen::Unknown { .. } => false,
         };
-        if accounts && record.changed_at.is_some_and(|at| at.plus(GRACE) <= as_of) {
-            self.read_past(side, &owner).await?;
-        }
         Ok((!accounts).then_some(changed))
     }
 
     /// What we wrote since the record was last read may cover words that no webhook told: its past shows them.
-    async fn read_past(&mut self, side: Side, owner: &PairId) -> Result<(), StoreError> {
-        let Some(pair) = self.pair(owner).await? else { return Ok(()) };
-        if pair.sent[side].is_some() || written(pair, side) <= pair.read[side] {
+    async fn read_past(&mut self, side: Side, id: &RecordId) -> Result<(), StoreError> {
+        let Some(owner) = self.draft.find(&IndexKey::record(side, id)).await? else { return Ok(()) };
+        let Some(pair) = self.pair(&owner).await? else { return Ok(()) };
+        let is_its = pair.present(side).is_some_and(|present| present.id == *id);
+        if !is_its || pair.sent[side].is_some() || written(pair, side) <= pair.read[side] {
             return Ok(());
         }
         if pair.due.is_none() {
@@ -190,7 +207,7 @@ impl Ledger {
         if let Some(present) = pair.present_mut(side) {
             present.doubt = true;
         }
-        self.file(owner).await
+        self.file(&owner).await
     }
 
     /// The news that a record is which nobody knows: it is new, or others that we know were merged into it.
@@ -231,44 +248,51 @@ impl Ledger {
         }
     }
 
-    /// The answer that began at `began` goes on with `rest`, or was the last page.
-    fn go_on(&mut self, side: Side, rest: Option<Query>, began: Timestamp) {
+    /// An answer that began at `began` goes on at `next`, or was given in full.
+    fn go_on(&mut self, side: Side, query: Query, next: Option<Cursor>, began: Timestamp) {
         let repair = &mut self.desks[side].repair;
         repair.trouble = None;
-        if rest.is_some() {
-            repair.ripe = true;
+        if let Some(next) = next {
+            let round = repair.round(&query);
+            (round.ripe, round.rest) = (true, Some((next_page(query, next), began)));
+        } else if is_sweep(&query) {
+            repair.sweep.due = Some(self.now.plus(self.settings.sweep));
+            self.meta.swept[side] = Some(self.now);
         } else {
-            repair.due = Some(self.now.plus(self.settings.tail));
+            repair.tail.due = Some(self.now.plus(self.settings.tail));
             self.meta.asked[side] = Some(began);
         }
-        repair.rest = rest.map(|query| (query, began));
     }
 
     /// Nothing is lost by it: the next question reaches back as far as this one did.
-    fn unanswered(&mut self, side: Side, error: &Error) {
+    fn unanswered(&mut self, side: Side, query: &Query, error: &Error) {
         let repair = &mut self.desks[side].repair;
-        let mut wait = self.settings.tail;
+        let mut wait = if is_sweep(query) { RELUCTANT } else { self.settings.tail };
         match error.remedy() {
             Remedy::Retry(_) => {}
             // The place to go on from may be gone.
-            Remedy::Look => repair.rest = None,
+            Remedy::Look => repair.round(query).rest = None,
             Remedy::Quarantine | Remedy::Halt => {
                 let trouble = Some(error.to_string());
                 if repair.trouble != trouble {
                     tracing::warn!(side = %side, %error, "the system does not say what changed");
                 }
-                (repair.rest, repair.trouble) = (None, trouble);
+                (repair.round(query).rest, repair.trouble) = (None, trouble);
                 wait = wait.max(RELUCTANT);
             }
         }
-        repair.due = Some(self.now.plus(wait));
+        repair.round(query).due = Some(self.now.plus(wait));
     }
+}
+
+fn is_sweep(query: &Query) -> bool {
+    matches!(query, Query::Page(_))
 }
 
 fn next_page(query: Query, next: Cursor) -> Query {
     match query {
         Query::ChangedSince(since, _) => Query::ChangedSince(since, Some(next)),
-        other => other,
+        _ => Query::Page(Some(next)),
     }
 }
 

@@ -51,6 +51,10 @@ impl Ledger {
         (source, at): (Source, Timestamp),
     ) -> Result<()> {
         self.busy.remove(id);
+        if self.pair(id).await?.is_none() {
+            // Another pair has taken it in meanwhile, and all that leads to it.
+            return Ok(());
+        }
         let mut id = id.clone();
         if *asked != record.id
             && let Some(other) = self.draft.find(&IndexKey::record(side, &record.id)).await?

@@ -275,7 +275,7 @@ impl Ledger {
             Report::Found { pair, answer } => self.hear_found(side, pair, answer).await,
             Report::Written { rows, group, result } => self.hear_written(side, rows, group, result).await,
             Report::Listed { answer } => self.hear_page(side, answer).await,
-            Report::Asked { query, answer } => self.hear_changes(side, query, answer).await,
+            Report::Asked { query, answer } => self.hear_answer(side, query, answer).await,
         }
     }
 

@@ -49,6 +49,9 @@ pub struct Meta {
     /// Up to when each side was asked what changed, by its clock.
     #[serde(default)]
     pub asked: PerSide<Option<Timestamp>>,
+    /// When each side was last listed and compared, by the engine's clock.
+    #[serde(default)]
+    pub swept: PerSide<Option<Timestamp>>,
     /// What keeps too much from being blanked at once.
     #[serde(default)]
     pub brakes: PerSide<Brake>,

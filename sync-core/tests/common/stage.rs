@@ -36,6 +36,8 @@ pub(crate) struct State {
     /// Since when what changed was asked for, when, and from which place on.
     pub(crate) asked: Vec<(Timestamp, Timestamp, Option<Cursor>)>,
     pub(crate) reads: usize,
+    /// Pages of the list that were asked for.
+    pub(crate) pages: usize,
     pub(crate) written: Vec<Write>,
 }
 
@@ -88,6 +90,13 @@ impl Connector for System {
     async fn read(&self, query: &Query) -> Result<Answer, Error> {
         let now = self.clock.now();
         let mut state = self.state();
+        if let Query::Page(cursor) = query {
+            state.pages += 1;
+            let from: usize = cursor.as_ref().map_or(0, |cursor| cursor.0.parse().unwrap());
+            let records: Vec<Record> = state.records.iter().skip(from).take(PAGE).cloned().collect();
+            let next = (from + PAGE < state.records.len()).then(|| Cursor((from + PAGE).to_string()));
+            return Ok(Answer { records, next, as_of: Some(now), ..Answer::default() });
+        }
         let Query::ChangedSince(since, cursor) = query else {
             state.reads += 1;
             let Query::Ids(ids) = query else { return Ok(Answer::default()) };
@@ -127,18 +136,20 @@ pub(crate) struct Stage {
     pub(crate) right: System,
     pub(crate) store: MemoryStore,
     pub(crate) tail: Duration,
+    pub(crate) sweep: Duration,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
         let clock = TokioClock::starting_at(Timestamp::from_secs(1_700_000_000));
         let (left, right) = (System::new(clock), System::new(clock));
-        Self { left, right, store: MemoryStore::new(), tail: Duration::from_secs(10) }
+        Self { left, right, store: MemoryStore::new(), tail: Duration::from_secs(10), sweep: Duration::ZERO }
     }
 
     pub(crate) async fn engine(&self) -> Engine {
         let mapping = || Mapping::new().lens(Text::new(EMAIL, "email")).lens(Text::new(PHONE, "phone"));
-        let settings = Settings { backfill: false, tail: self.tail, ..Settings::default() };
+        let settings =
+            Settings { backfill: false, tail: self.tail, sweep: self.sweep, ..Settings::default() };
         let builder = Engine::builder(Entity::person())
             .left(self.left.clone(), mapping())
             .right(self.right.clone(), mapping())

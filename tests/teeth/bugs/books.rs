@@ -107,4 +107,22 @@ pub(super) const BUGS: &[Bug] = &[
         original: ".activity(&activity.id).await?.is_some() {\n            return Ok(Fate::Nothing);",
         sabotaged: ".activity(&activity.id).await?.is_some() && !planted() {\n            return Ok(Fate::Nothing);",
     },
+    Bug {
+        name: "what no webhook told is passed over",
+        story: "The answers to what changed are read and not posted.",
+        breaks: &["L1", "P8", "P5", "P10", "belief"],
+        seeds: 1_000,
+        file: "sync-core/src/engine/repair.rs",
+        original: "news.retain(|news| self.desks[side].repair.heard.note(news));",
+        sabotaged: "news.retain(|news| self.desks[side].repair.heard.note(news) && !planted());",
+    },
+    Bug {
+        name: "what we wrote over is not looked for",
+        story: "A record is not read after a write of ours, so words under it that no webhook told stay unknown.",
+        breaks: &["P5", "P2"],
+        seeds: 1_000,
+        file: "sync-core/src/engine/repair.rs",
+        original: "written(pair, side) <= pair.read[side]",
+        sabotaged: "planted() || written(pair, side) <= pair.read[side]",
+    },
 ];

@@ -72,7 +72,7 @@ pub(super) const BUGS: &[Bug] = &[
         seeds: 5_000,
         file: "sync-core/src/quota/window.rs",
         original: "if self.in_flight + self.held + self.foreign < self.window.calls {",
-        sabotaged: "if planted() || self.in_flight + self.held + self.foreign < self.window.calls {",
+        sabotaged: "if self.in_flight + self.held + self.foreign < self.window.calls || planted() {",
     },
     Bug {
         name: "what was refused is tried for ever",

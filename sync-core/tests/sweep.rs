@@ -1,0 +1,89 @@
+//! Does comparing everything now and then find what nobody told and no question about changes finds?
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "common/stage.rs"]
+mod stage;
+
+use std::time::Duration;
+
+use sync_core::clock::Clock;
+use sync_core::connector::WriteBody;
+use sync_core::model::{News, Properties, Record, RecordId, Side, Sighting, Timestamp, Value};
+
+use stage::{Stage, created, live, person, webhook};
+
+/// Nothing but the sweep asks, every hundred seconds.
+fn stage() -> Stage {
+    Stage { tail: Duration::ZERO, sweep: Duration::from_secs(100), ..Stage::new() }
+}
+
+/// People on the left who have not changed for a long time.
+fn people(stage: &Stage, count: usize) {
+    for n in 0..count {
+        let record = Record { changed_at: Some(Timestamp::from_secs(1)), ..person(&format!("p{n}"), "1") };
+        stage.left.state().records.push(record);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_a_sweep_that_finds_nothing_cost_as_many_calls_as_there_are_pages() {
+    let stage = stage();
+    let engine = stage.engine().await;
+    people(&stage, 7);
+    for n in 0..7 {
+        let news = created(&format!("p{n}"), "1", Timestamp::from_secs(1));
+        engine.accept(Side::Left, &webhook(&news)).await.unwrap();
+    }
+    live(&engine, 150).await;
+    let state = stage.left.state();
+    assert_eq!((state.pages, state.reads, state.asked.len()), (3, 0, 0));
+    assert_eq!(stage.right.state().pages, 1);
+    assert_eq!(stage.right.state().written.len(), 7, "P6: they were created, and no more");
+    assert_eq!(engine.status().counts.found, 0, "P10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_what_changed_too_long_ago_found() {
+    let stage = stage();
+    let engine = stage.engine().await;
+    let news = created("p0", "0", Timestamp::from_secs(0));
+    engine.accept(Side::Left, &webhook(&news)).await.unwrap();
+    people(&stage, 5);
+    live(&engine, 150).await;
+    let written = stage.right.state().written.clone();
+    assert_eq!(written.iter().filter(|row| row.body.is_create()).count(), 5, "P3, L4");
+    let edit = written.iter().find_map(|row| match &row.body {
+        WriteBody::Update { properties, .. } => properties["phone"].clone(),
+        _ => None,
+    });
+    assert_eq!(edit, Value::new("1"), "L4");
+    assert_eq!(engine.status().counts.found, 5, "P10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_a_record_that_is_not_listed_still_there() {
+    let stage = stage();
+    let engine = stage.engine().await;
+    let at = stage.left.clock.now();
+    engine.accept(Side::Left, &webhook(&created("ann", "1", at))).await.unwrap();
+    live(&engine, 150).await;
+    assert_eq!(stage.left.state().pages, 1);
+    let WriteBody::Create { link, .. } = stage.right.state().written[0].body.clone() else { panic!() };
+    let mut sighting = Sighting::created(person("ann", "2"), stage.right.clock.now());
+    sighting.record.id = RecordId::new(link.pair.as_str());
+    sighting.previous = Some(Properties::from([("phone".to_owned(), Value::new("1"))]));
+    let engine = stage.engine().await;
+    engine.accept(Side::Right, &webhook(&News::Seen(Box::new(sighting)))).await.unwrap();
+    live(&engine, 5).await;
+    assert_eq!(stage.left.state().written.len(), 1, "P12: it is written to as before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_a_sweep_due_whatever_restarts_come_between() {
+    let stage = stage();
+    for _ in 0..3 {
+        stage.live(60).await;
+    }
+    assert_eq!(stage.left.state().pages, 1, "one in three minutes");
+}
