@@ -99,9 +99,11 @@ fn events(config: &StripeConfig, body: &[u8]) -> Option<Answer> {
         Some(last) => Some(Cursor(serde_json::from_str::<Identified>(last.get()).ok()?.id)),
         None => None,
     };
+    // Stripe lists the newest first (Stripe API reference, list all events).
     let news = page
         .data
         .iter()
+        .rev()
         .map(|event| webhook::event(config, event.get()))
         .filter(|news| !matches!(news, News::Ignored { .. }))
         .collect();

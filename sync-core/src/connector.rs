@@ -97,7 +97,8 @@ pub struct Answer {
     /// Records found, in any order. For [`Query::Ids`], a record answers for its `id` and its `aliases`; ids that no
     /// returned record answers for do not exist (or were deleted).
     pub records: Vec<Record>,
-    /// For [`Query::ChangedSince`], where the system keeps a journal: what happened, as its webhooks would have told it.
+    /// For [`Query::ChangedSince`], where the system keeps a journal: what happened, as its webhooks would have told it,
+    /// oldest first: times alone cannot order what happened within one tick of its clock.
     pub news: Vec<News>,
     /// Where to go on, for paged queries; `None` at the end.
     pub next: Option<Cursor>,

@@ -179,7 +179,7 @@ async fn the_journal_tells_what_webhooks_would_have_told() {
         fake.person_deletes(now, &id);
     });
     let answer = world.read(Query::ChangedSince(since, None)).await;
-    let [News::Gone { .. }, News::Happened { activity, .. }, News::Seen(edit), News::Seen(creation)] =
+    let [News::Seen(creation), News::Seen(edit), News::Happened { activity, .. }, News::Gone { .. }] =
         answer.news.as_slice()
     else {
         panic!("{:?}", answer.news)
