@@ -60,7 +60,7 @@ pub enum Query {
     /// All records, page by page; `None` for the first page.
     Page(Option<Cursor>),
     /// Records changed at or after a time of the system's own clock, as far as the system can tell, page by page. A system
-    /// that cannot tell answers [`Error::Refused`], and lost webhooks stay lost.
+    /// that cannot tell answers [`Error::Refused`], and lost webhooks are found by the sweep only.
     ChangedSince(Timestamp, Option<Cursor>),
 }
 

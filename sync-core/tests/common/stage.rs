@@ -105,7 +105,7 @@ impl Connector for System {
         };
         state.asked.push((*since, now, cursor.clone()));
         if state.refuses {
-            return Err(Error::Refused { reason: "no such question".to_owned(), properties: Vec::new() });
+            return Err(Error::Unauthorized { reason: "no such question".to_owned() });
         }
         let from: usize = cursor.as_ref().map_or(0, |cursor| cursor.0.parse().unwrap());
         let changed = state.records.iter().filter(|r| r.changed_at.is_some_and(|at| at >= *since));
