@@ -250,7 +250,7 @@ impl Fold<'_> {
         }
         match seen.source {
             Source::Read(_) if settles => self.present.doubt = false,
-            Source::Event if self.effect == Effect::Changed => {
+            Source::Event | Source::Listed if self.effect == Effect::Changed => {
                 self.present.heard += 1;
                 // A person's edit met our words on the way: which of the two does the record hold now?
                 self.present.doubt |= self.edited && self.sent.is_some();
