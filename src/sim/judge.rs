@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use connector_hubspot::fake::FakeHubSpot;
 use connector_stripe::fake::FakeStripe;
+use http::Method;
 use sync_core::journal::{Counts, DeadLetter, IndexKey, Journal};
 use sync_core::mapping::Mapping;
 use sync_core::model::{Entity, Fields, Pair, Properties, RecordId, Side, Value};
@@ -113,13 +114,25 @@ impl<'a> Judge<'a> {
 
     /// P3
     fn has_one_twin(&self, person: &Person) -> Verdict {
+        let calls = [
+            self.world.hubspot.with(|h, _| h.calls().calls().to_vec()),
+            self.world.stripe.with(|s, _| s.calls().calls().to_vec()),
+        ];
+        // Of what was deleted before anybody heard that it was made, nobody can say that it was there.
+        let unanswered = |c: &Change| {
+            let failed = |status: Option<u16>| status.is_none_or(|s| s >= 300);
+            calls.iter().flatten().any(|k| k.at == c.at && k.method == Method::POST && failed(k.status))
+        };
         let made = |changes: &[Change], key: &str, twin: Option<&str>| {
+            let gone = |c: &Change| {
+                unanswered(c) && changes.iter().any(|d| d.what == What::Deleted && d.record == c.record)
+            };
             let ours = |c: &&Change| {
                 c.what == What::Created
                     && matches!(c.actor, Actor::Api(_))
                     && twin.is_some()
                     && c.properties.get(key).and_then(Option::as_deref) == twin
-                    && !changes.iter().any(|d| d.what == What::Deleted && d.record == c.record)
+                    && !gone(c)
             };
             changes.iter().filter(ours).count()
         };
