@@ -219,3 +219,46 @@ async fn is_an_edit_found_that_we_wrote_over_unknowingly() {
     assert_eq!(properties["phone"], Value::new("left"), "P5: it was the later one");
     assert_eq!(engine.status().counts.found, 0, "P10: it is no event");
 }
+
+/// A journal tells the newest first, and a webhook is faster than a journal.
+#[tokio::test(start_paused = true)]
+async fn does_what_came_before_a_record_went_bring_it_to_life() {
+    let gone = |stage: &Stage| News::Gone {
+        id: RecordId::new("ann"),
+        at: stage.left.clock.now().plus(Duration::from_secs(1)),
+        author: Author::Other,
+    };
+    let told_by_webhook = Stage::new();
+    let engine = told_by_webhook.engine().await;
+    engine.accept(Side::Left, &webhook(&gone(&told_by_webhook))).await.unwrap();
+    let made = created("ann", "1", told_by_webhook.left.clock.now());
+    told_by_webhook.left.state().journal.extend([gone(&told_by_webhook), made]);
+    live(&engine, 60).await;
+
+    let told_a_page_before = Stage::new();
+    let (now, went) = (told_a_page_before.left.clock.now(), gone(&told_a_page_before));
+    let others = ["bob", "cyd"].map(|id| created(id, "2", now));
+    let journal = [others.to_vec(), vec![went, created("ann", "1", now)]].concat();
+    told_a_page_before.left.state().journal = journal;
+    told_a_page_before.live(60).await;
+
+    for (stage, others) in [(told_by_webhook, 0), (told_a_page_before, 2)] {
+        assert_eq!(stage.right.state().written.len(), others, "nothing is made of what is gone");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_what_was_told_while_the_first_question_went_unanswered_asked_for() {
+    let stage = Stage::new();
+    stage.left.state().refuses = true;
+    let engine = stage.engine().await;
+    let left = stage.left.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        left.changes("ann", "1");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        left.state().refuses = false;
+    });
+    live(&engine, 180).await;
+    assert_eq!(stage.right.state().written.len(), 1, "L4");
+}

@@ -3,7 +3,7 @@
 use super::bursts;
 use super::ledger::{Ledger, Lookup};
 use crate::decide::identity::Whose;
-use crate::decide::{Effect, Heard, Hint, Observation, Source, gone, hint, observe};
+use crate::decide::{Effect, Heard, Hint, Observation, Source, hint, observe};
 use crate::journal::{DeadLetter, IndexKey, Waiting};
 use crate::mapping::Mapping;
 use crate::model::{
@@ -66,6 +66,7 @@ impl Ledger {
     /// The record that must be read before the news can be understood, if any.
     async fn unknown(&self, side: Side, news: &News) -> Result<Option<RecordId>, StoreError> {
         let id = match news {
+            News::Changed { id, at, .. } if self.is_past(side, id, *at).await? => return Ok(None),
             News::Changed { id, .. } => id,
             News::Happened { id: Some(id), activity, .. } => {
                 if self.draft.activity(&activity.id).await?.is_some() {
@@ -151,6 +152,9 @@ impl Ledger {
     }
 
     async fn see(&mut self, side: Side, sighting: &Sighting) -> Result<Fate, StoreError> {
+        if self.is_past(side, &sighting.record.id, sighting.at).await? {
+            return Ok(Fate::Nothing);
+        }
         let new = sighting.previous.is_none() && !matches!(sighting.author, Author::Us(_));
         let import = new && self.desks[side].bursts.is_import(sighting.at);
         let class = if import { sighting.class.max(Class::Import) } else { sighting.class };
@@ -172,6 +176,9 @@ impl Ledger {
         (source, at): (Source, Timestamp),
         class: Class,
     ) -> Result<Fate, StoreError> {
+        if self.is_past(side, &record.id, at).await? {
+            return Ok(Fate::Nothing);
+        }
         let observation = observation_of_read(&self.systems[side].mapping, record, source, at);
         let found = self.identify(side, record, None).await?;
         self.take_observation((side, class), found, record, observation).await
@@ -213,22 +220,6 @@ impl Ledger {
         }
         let effect = hint(pair, &policy, side, &news);
         Ok(Fate::Effect(id, effect, class))
-    }
-
-    /// A record is gone.
-    pub(super) async fn lose(
-        &mut self,
-        side: Side,
-        record: &RecordId,
-        at: Timestamp,
-    ) -> Result<Fate, StoreError> {
-        let Some(id) = self.draft.find(&IndexKey::record(side, record)).await? else {
-            return Ok(Fate::Nothing);
-        };
-        let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
-        pair.aliases[side].retain(|a| a != record);
-        let effect = gone(pair, side, record, at);
-        Ok(Fate::Effect(id, effect, Class::Edit))
     }
 
     /// Records of one side became one: so do their pairs. The pair of the survivor takes the others in.

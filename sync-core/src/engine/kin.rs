@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::intake::Fate;
 use super::ledger::Ledger;
+use crate::decide::gone;
 use crate::decide::identity::{How, Whose, whose};
 use crate::journal::IndexKey;
-use crate::model::{Fields, PairId, Record, RecordId, Seen, Side, Value};
+use crate::model::{Class, Fields, PairId, Record, RecordId, Seen, Side, Timestamp, Value};
 use crate::store::StoreError;
 
 impl Ledger {
@@ -88,6 +90,36 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// A record is gone. If nobody knew it, what is still to be heard of its past must not bring it to life.
+    pub(super) async fn lose(
+        &mut self,
+        side: Side,
+        record: &RecordId,
+        at: Timestamp,
+    ) -> Result<Fate, StoreError> {
+        let Some(id) = self.draft.find(&IndexKey::record(side, record)).await? else {
+            self.draft.put_tombstone(side, record, at);
+            return Ok(Fate::Nothing);
+        };
+        let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
+        pair.aliases[side].retain(|a| a != record);
+        let effect = gone(pair, side, record, at);
+        Ok(Fate::Effect(id, effect, Class::Edit))
+    }
+
+    /// Whether a record that nobody knows went at `at` or later: systems may tell the newest first, or out of order.
+    pub(super) async fn is_past(
+        &self,
+        side: Side,
+        record: &RecordId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if self.draft.find(&IndexKey::record(side, record)).await?.is_some() {
+            return Ok(false);
+        }
+        Ok(self.draft.tombstone(side, record).await?.is_some_and(|gone| at <= gone))
     }
 
     /// A further record of the same thing: its activities count, its edits do not.

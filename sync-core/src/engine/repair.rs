@@ -86,6 +86,8 @@ impl Ledger {
     pub(super) fn begin_repair(&mut self, side: Side) {
         let (now, tail, sweep) = (self.now, self.settings.tail, self.settings.sweep);
         let swept = *self.meta.swept[side].get_or_insert(now);
+        // A side that does not answer yet is asked later, from here on all the same.
+        self.meta.asked[side].get_or_insert(now);
         let tail = (!tail.is_zero()).then_some(now);
         let sweep = (!sweep.is_zero()).then(|| swept.plus(sweep));
         self.desks[side].repair = Repair::starting(tail, sweep);

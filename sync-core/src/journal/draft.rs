@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::{
     Arrival, DeadLetter, IndexKey, Journal, LEDGER, Meta, Waiting, decode, decode_option, due_key, encode,
+    tombstone_key,
 };
-use crate::model::{Due, Pair, PairId};
+use crate::model::{Due, Pair, PairId, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
 
 /// Changes to the journal on the way to being committed as one batch. Reads through a draft see them.
@@ -47,6 +48,14 @@ impl Draft {
     /// As [`Store::get`](crate::store::Store::get).
     pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
         decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
+    }
+
+    /// When a record went of which nothing else was ever heard, by its side's clock.
+    ///
+    /// # Errors
+    /// As [`Store::get`](crate::store::Store::get).
+    pub async fn tombstone(&self, side: Side, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
+        decode_option(self.get(Table::Index, tombstone_key(side, id).as_bytes()).await?)
     }
 
     /// The pair an activity was given to, if it was ever taken in.
@@ -136,6 +145,11 @@ impl Draft {
     /// Removes a key of the index.
     pub fn delete_index(&mut self, key: &IndexKey) {
         self.delete(Table::Index, key.0.clone());
+    }
+
+    /// Remembers for ever when a record went of which nothing else was ever heard.
+    pub fn put_tombstone(&mut self, side: Side, id: &RecordId, at: Timestamp) {
+        self.put(Table::Index, tombstone_key(side, id), encode(&at));
     }
 
     /// Moves a pair in the queue of work.

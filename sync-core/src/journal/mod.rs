@@ -6,6 +6,7 @@
 //! | inbox | sequence number | [`Arrival`] |
 //! | pairs | pair id | [`Pair`] |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | pair id |
+//! | index | `g/<side>/<record id>`: it went before anything else was heard of it | when |
 //! | due | side, class, since, pair id | nothing |
 //! | activities | `a/<activity id>`: the pair; `w/<match key>/<activity id>`: waits for its record | pair id, [`Waiting`] |
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
@@ -280,6 +281,10 @@ impl IndexKey {
     pub fn matching(key: &str) -> Self {
         Self(format!("m/{key}"))
     }
+}
+
+fn tombstone_key(side: Side, id: &RecordId) -> String {
+    format!("g/{side}/{id}")
 }
 
 /// Keys sort by side, then by order of service.
