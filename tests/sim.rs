@@ -6,16 +6,16 @@
 
 use stage::sim::{Scenario, play};
 
-/// Plays these seeds on all cores; gives the broken promises.
-fn broken(seeds: impl Iterator<Item = u64>) -> Vec<String> {
-    let seeds: Vec<u64> = seeds.collect();
+/// Plays these scenarios on all cores; gives the broken promises.
+fn broken(scenarios: impl Iterator<Item = Scenario>) -> Vec<String> {
+    let scenarios: Vec<Scenario> = scenarios.collect();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let play_all = |seeds: Vec<u64>| -> Vec<String> {
-        let outcomes = seeds.into_iter().map(|seed| (seed, play(&Scenario::generate(seed), false).broken));
+    let play_all = |scenarios: Vec<Scenario>| -> Vec<String> {
+        let outcomes = scenarios.into_iter().map(|scenario| (scenario.seed, play(&scenario, false).broken));
         outcomes.filter_map(|(seed, why)| Some(format!("seed {seed}: {}", why?))).collect()
     };
     std::thread::scope(|scope| {
-        let shares = (0..cores).map(|n| seeds.iter().copied().skip(n).step_by(cores).collect());
+        let shares = (0..cores).map(|n| scenarios.iter().skip(n).step_by(cores).cloned().collect());
         let threads: Vec<_> = shares.map(|share| scope.spawn(move || play_all(share))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     })
@@ -23,7 +23,7 @@ fn broken(seeds: impl Iterator<Item = u64>) -> Vec<String> {
 
 #[test]
 fn does_the_engine_keep_its_promises_whatever_happens() {
-    let broken = broken(0..SEEDS);
+    let broken = broken((0..SEEDS).map(Scenario::generate));
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
@@ -31,7 +31,7 @@ fn does_the_engine_keep_its_promises_whatever_happens() {
 const SEEDS: u64 = 200;
 
 /// Each of these once broke a promise, and found what its line says.
-const ONCE_BROKEN: [u64; 32] = [
+const ONCE_BROKEN: [u64; 35] = [
     50, 76, 142,  // pairs of the last page of the listing were never planned for
     1438, // nor were any, when the engine ended just after the listing
     77,   // a further record of a person, told of twice, took the place of the one being made
@@ -57,11 +57,20 @@ const ONCE_BROKEN: [u64; 32] = [
     19089, // a read that was asked for before a list told more was taken for the present state
     19445, // what was typed over a write of unknown fate was what had been there before it
     329,   // the answer to a read of a pair that was absorbed meanwhile led its records back to it
+    36507, 42055, // a payment of the time before a system first answered was not asked for
+    41365, // a customer deleted before anybody knew it was brought to life by what a journal told of its past
 ];
 
 #[test]
 fn does_what_was_broken_stay_mended() {
-    let broken = broken(ONCE_BROKEN.into_iter());
+    let scenarios = ONCE_BROKEN.into_iter().map(Scenario::generate);
+    // Asking what no webhook told makes up for much: what must hold without it is played both ways.
+    let asking = |scenario: Scenario| {
+        let mut asking = scenario.clone();
+        asking.setup.asks = !scenario.setup.asks || scenario.setup.lost_percent > 0;
+        [scenario, asking]
+    };
+    let broken = broken(scenarios.flat_map(asking));
     assert!(broken.is_empty(), "{broken:#?}");
 }
 

@@ -52,6 +52,7 @@ fn setup(seed: u64) -> Setup {
         i64::try_from(below(seed, purpose, 1, 2 * most + 1)).unwrap_or(0) - most.cast_signed()
     };
     let one_of = |purpose, of: [u64; 3]| of[index(below(seed, purpose, 0, 3))];
+    let lost_percent = [0, 0, 0, 5, 30][index(below(seed, "lost", 0, 5))];
     Setup {
         hubspot_skew_ms: skew("hubspot clock"),
         stripe_skew_ms: skew("stripe clock"),
@@ -60,7 +61,8 @@ fn setup(seed: u64) -> Setup {
         fan_out: chance(seed, "fan out", 0, 75),
         reorder: chance(seed, "reorder", 0, 70),
         duplicate_percent: u8::try_from(one_of("duplicates", [0, 10, 50])).unwrap_or(0),
-        lost_percent: [0, 0, 0, 5, 30][index(below(seed, "lost", 0, 5))],
+        lost_percent,
+        asks: lost_percent > 0 || chance(seed, "asks", 0, 40),
         webhook_ms: one_of("webhooks", [30, 800, 6_000]),
         search_lag_ms: one_of("search", [0, 2_000, 20_000]),
         network_ms: one_of("network", [2, 40, 400]),
@@ -122,6 +124,15 @@ impl Mood {
     }
 
     fn fault(&self, n: u64) -> Step {
+        if self.chance("outage", n, 3) {
+            // An hour of calls that fail takes its time to play, too.
+            let minutes = match self.draw("minutes", n, 10) {
+                0..6 => 1,
+                6..9 => 10,
+                _ => 60,
+            };
+            return Step::Outage { side: self.side(n), minutes };
+        }
         let target = [Target::Any, Target::Reads, Target::Writes, Target::Writes, Target::Events]
             [self.below("target", n, 5)];
         let status = [429, 500, 503, 502, 423, 401][self.below("status", n, 6)];

@@ -26,6 +26,7 @@ mod generate;
 mod history;
 mod judge;
 mod mail;
+mod outage;
 mod people;
 mod play;
 mod scenario;

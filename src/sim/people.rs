@@ -111,6 +111,13 @@ impl People {
             Step::Delete { person, side } => self.delete(*person, *side),
             Step::Merge { into, other } => self.merge(*into, *other),
             Step::Fault { side, target, times, kind } => self.sabotage(*side, *target, *times, *kind),
+            Step::Outage { side, minutes } => {
+                let minutes = Duration::from_secs(60 * minutes);
+                match *side {
+                    HUBSPOT => self.world.hubspot.go_dark(minutes),
+                    STRIPE => self.world.stripe.go_dark(minutes),
+                }
+            }
             Step::Crash { polls: None, down_ms } => {
                 self.world.order(Order::Crash(Duration::from_millis(*down_ms)));
             }

@@ -18,6 +18,7 @@ use super::certain::are_certainties_kept;
 use super::emulators::ADDRESS;
 use super::judge::{Judge, Verdict};
 use super::mail::carry;
+use super::outage::is_waited_out;
 use super::people::People;
 use super::scenario::{HUBSPOT, STRIPE, Scenario, Setup};
 use super::set_aside::is_deserved;
@@ -88,6 +89,8 @@ async fn phases(world: &Arc<World>, scenario: &Scenario) -> Verdict {
         sleep(Duration::from_millis(timed.wait_ms)).await;
         people.perform(&timed.step);
     }
+    let dark = world.hubspot.dark_for().max(world.stripe.dark_for());
+    sleep(dark).await;
     people.heal();
     repair(world, &scenario.setup).await?;
     converge(world).await?;
@@ -95,6 +98,7 @@ async fn phases(world: &Arc<World>, scenario: &Scenario) -> Verdict {
     let judge = Judge::new(world, &scenario.setup, &people.all).await?;
     judge.all().await?;
     is_deserved(world).await?;
+    is_waited_out(world)?;
     are_certainties_kept(world, &people, &known)?;
     if !judge.can_be_replayed() {
         return Ok(());

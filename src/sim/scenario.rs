@@ -39,6 +39,8 @@ pub struct Setup {
     pub duplicate_percent: u8,
     /// Of 100 events, how many are never told.
     pub lost_percent: u8,
+    /// The engine asks what no webhook told. Where none is lost it must do without.
+    pub asks: bool,
     /// Longest time from a change to its webhook.
     pub webhook_ms: u64,
     /// Longest time search stays behind.
@@ -131,6 +133,13 @@ pub enum Step {
         times: u32,
         /// How.
         kind: Kind,
+    },
+    /// A system is out of order. The faults do not end before it is back.
+    Outage {
+        /// Which.
+        side: Side,
+        /// For how long.
+        minutes: u64,
     },
     /// The engine ends without notice.
     Crash {

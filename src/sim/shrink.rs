@@ -59,6 +59,7 @@ fn simplify(best: &mut Scenario, fails: &dyn Fn(&Scenario) -> bool) {
     };
     keep_if_failing(&|s| s.setup.hubspot_skew_ms = 0);
     keep_if_failing(&|s| s.setup.stripe_skew_ms = 0);
+    keep_if_failing(&|s| s.setup.asks = s.setup.lost_percent > 0);
     keep_if_failing(&|s| s.setup.duplicate_percent = 0);
     keep_if_failing(&|s| s.setup.reorder = false);
     keep_if_failing(&|s| s.setup.single = false);

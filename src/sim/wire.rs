@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_core::clock::{Clock, TokioClock};
 use sync_core::http::{Request, Response, Transport, TransportError};
 use sync_core::model::Timestamp;
-use sync_core::testing::fake::{Actor, Change, FakeSystem, OracleLog};
+use sync_core::testing::fake::{Actor, Change, FakeSystem, OracleLog, Reply};
 use tokio::sync::{Notify, oneshot};
 
 use super::chance::millis;
@@ -26,6 +27,12 @@ pub(super) trait Emulator: FakeSystem {
     fn updated(request: &Request) -> Vec<Update>;
 }
 
+/// An outage, and the calls that ran into it.
+struct Dark {
+    until: Timestamp,
+    calls: Vec<Timestamp>,
+}
+
 /// An emulated system, and the way to it.
 pub(super) struct Wire<F> {
     system: Mutex<F>,
@@ -36,6 +43,7 @@ pub(super) struct Wire<F> {
     seed: u64,
     longest_ms: u64,
     calls: AtomicU64,
+    dark: Mutex<Dark>,
     /// Writes that changed nothing although only we had written what they found (P7).
     idle: Mutex<Vec<String>>,
 }
@@ -47,8 +55,9 @@ impl<F: Emulator> Wire<F> {
         trace: Arc<Trace>,
         (seed, longest_ms): (u64, u64),
     ) -> Self {
+        let dark = Mutex::new(Dark { until: clock.now(), calls: Vec::new() });
         let (changed, calls, idle) = (Notify::new(), AtomicU64::new(0), Mutex::default());
-        Self { system: Mutex::new(system), clock, changed, trace, seed, longest_ms, calls, idle }
+        Self { system: Mutex::new(system), clock, changed, trace, seed, longest_ms, calls, dark, idle }
     }
 
     /// Looks at the system or acts on it.
@@ -58,8 +67,24 @@ impl<F: Emulator> Wire<F> {
         result
     }
 
+    /// From now on nothing is done and every call is answered with 503, for so long.
+    pub(super) fn go_dark(&self, outage: Duration) {
+        let mut dark = lock(&self.dark);
+        dark.until = dark.until.max(self.clock.now().plus(outage));
+    }
+
+    /// How long the outage lasts still.
+    pub(super) fn dark_for(&self) -> Duration {
+        lock(&self.dark).until.since(self.clock.now())
+    }
+
+    /// When calls ran into an outage.
+    pub(super) fn dark_calls(&self) -> Vec<Timestamp> {
+        lock(&self.dark).calls.clone()
+    }
+
     /// Half the network's time, different for each call and each way.
-    pub(super) fn delay(&self, purpose: &str, number: u64) -> std::time::Duration {
+    pub(super) fn delay(&self, purpose: &str, number: u64) -> Duration {
         millis(self.seed, &format!("{} {purpose}", F::NAME), number, self.longest_ms)
     }
 
@@ -68,7 +93,29 @@ impl<F: Emulator> Wire<F> {
         lock(&self.idle).clone()
     }
 
-    fn arrive(&self, request: &Request) -> sync_core::testing::fake::Reply {
+    fn arrive(&self, request: &Request) -> Reply {
+        let dark = self.is_dark();
+        let reply = dark.map_or_else(|| self.handle(request), Reply::from);
+        let answer =
+            reply.response.as_ref().map_or("nothing".to_owned(), |r| r.status().as_u16().to_string());
+        let body = String::from_utf8_lossy(request.body());
+        let (method, uri) = (request.method(), request.uri());
+        self.trace.note(format!("{:7} {method} {uri} {body} -> {answer}", F::NAME));
+        reply
+    }
+
+    fn is_dark(&self) -> Option<Response> {
+        let (mut dark, now) = (lock(&self.dark), self.clock.now());
+        if now >= dark.until {
+            return None;
+        }
+        dark.calls.push(now);
+        let mut response = Response::new(bytes::Bytes::new());
+        *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        Some(response)
+    }
+
+    fn handle(&self, request: &Request) -> Reply {
         let wanted = F::updated(request);
         self.with(|system, now| {
             let before = system.oracle().changes().len();
@@ -78,10 +125,6 @@ impl<F: Emulator> Wire<F> {
             for update in wanted.iter().filter(|_| applied) {
                 self.check_idle(system, before, update);
             }
-            let answer = status.map_or("nothing".to_owned(), |s| s.to_string());
-            let body = String::from_utf8_lossy(request.body());
-            let (method, uri) = (request.method(), request.uri());
-            self.trace.note(format!("{:7} {method} {uri} {body} -> {answer}", F::NAME));
             reply
         })
     }

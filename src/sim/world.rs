@@ -11,10 +11,10 @@ use connector_hubspot::fake::{FakeConfig as HubSpotFake, FakeHubSpot};
 use connector_hubspot::{HubSpot, HubSpotConfig};
 use connector_stripe::fake::{FakeConfig as StripeFake, FakeStripe};
 use connector_stripe::{Stripe, StripeConfig};
-use sync_core::Engine;
 use sync_core::clock::TokioClock;
 use sync_core::http::Request;
 use sync_core::model::{Entity, Side};
+use sync_core::{Engine, Settings};
 use tokio::sync::{mpsc, watch};
 
 use super::emulators::ADDRESS;
@@ -57,6 +57,7 @@ pub(super) struct World {
     pub(super) hubspot: Arc<Wire<FakeHubSpot>>,
     pub(super) stripe: Arc<Wire<FakeStripe>>,
     pub(super) connectors: (Arc<HubSpot>, Arc<Stripe>),
+    settings: Settings,
     pub(super) store: FlakyStore,
     pub(super) trace: Arc<Trace>,
     /// The engine, while there is one.
@@ -92,6 +93,7 @@ impl World {
             hubspot,
             stripe,
             connectors: (Arc::new(left), Arc::new(right)),
+            settings: settings(setup),
             store: FlakyStore::new(seed, setup.store_ms),
             trace,
             engine: Mutex::default(),
@@ -174,6 +176,7 @@ impl World {
         let engine = Engine::builder(Entity::person())
             .left(left, connector_hubspot::mapping())
             .right(right, connector_stripe::mapping())
+            .settings(self.settings.clone())
             .store(self.store.clone())
             .clock(self.clock)
             .namespace("sim")
@@ -209,6 +212,11 @@ impl<F: Future<Output = Result<(), sync_core::EngineError>>> Future for Fused<'_
         }
         self.inner.as_mut().poll(context).map(|result| Some(result.map_err(|e| e.to_string())))
     }
+}
+
+fn settings(setup: &Setup) -> Settings {
+    let settings = Settings::default();
+    if setup.asks { settings } else { Settings { tail: Duration::ZERO, ..settings } }
 }
 
 fn hubspot_config() -> HubSpotConfig {
