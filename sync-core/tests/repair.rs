@@ -7,7 +7,7 @@ mod stage;
 
 use std::time::Duration;
 
-use sync_core::clock::Clock;
+use sync_core::clock::{Clock, TokioClock};
 use sync_core::connector::WriteBody;
 use sync_core::model::{Author, Class, Edit, News, Properties, Record, RecordId, Side, Sighting, Value};
 
@@ -249,7 +249,14 @@ async fn does_what_came_before_a_record_went_bring_it_to_life() {
 
 #[tokio::test(start_paused = true)]
 async fn is_what_was_told_while_the_first_question_went_unanswered_asked_for() {
-    let stage = Stage::new();
+    for behind in [0, 100].map(Duration::from_secs) {
+        is_the_time_without_an_answer_asked_for(behind).await;
+    }
+}
+
+async fn is_the_time_without_an_answer_asked_for(behind: Duration) {
+    let mut stage = Stage::new();
+    stage.left.clock = TokioClock::starting_at(stage.right.clock.now().minus(behind));
     stage.left.state().refuses = true;
     let engine = stage.engine().await;
     let left = stage.left.clone();

@@ -137,6 +137,7 @@ impl Ledger {
             }),
             due: PerSide::default(),
             planning: None,
+            started: None,
             asked: PerSide::default(),
             swept: PerSide::default(),
             brakes: PerSide::default(),

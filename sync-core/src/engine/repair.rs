@@ -86,8 +86,7 @@ impl Ledger {
     pub(super) fn begin_repair(&mut self, side: Side) {
         let (now, tail, sweep) = (self.now, self.settings.tail, self.settings.sweep);
         let swept = *self.meta.swept[side].get_or_insert(now);
-        // A side that does not answer yet is asked later, from here on all the same.
-        self.meta.asked[side].get_or_insert(now);
+        self.meta.started.get_or_insert(now);
         let tail = (!tail.is_zero()).then_some(now);
         let sweep = (!sweep.is_zero()).then(|| swept.plus(sweep));
         self.desks[side].repair = Repair::starting(tail, sweep);
@@ -116,7 +115,8 @@ impl Ledger {
         }
         let first = if self.is_tail_ripe(side) {
             let overlap = self.systems[side].connector.describe().lag + GRACE;
-            Query::ChangedSince(self.meta.asked[side].unwrap_or(self.now).minus(overlap), None)
+            let since = self.meta.asked[side].or(self.meta.started).unwrap_or(self.now);
+            Query::ChangedSince(since.minus(overlap), None)
         } else {
             Query::Page(None)
         };
@@ -162,7 +162,8 @@ impl Ledger {
         found.retain(|news| news.at().is_none_or(|at| at.plus(GRACE) <= as_of));
         found.sort_by_key(News::at);
         self.post(side, found);
-        self.go_on(side, query, answer.next, began.unwrap_or(as_of));
+        let next = answer.next.map(|next| next_page(query.clone(), next));
+        self.go_on(side, query, next, (began.unwrap_or(as_of), as_of));
         Ok(())
     }
 
@@ -250,19 +251,27 @@ impl Ledger {
         }
     }
 
-    /// An answer that began at `began` goes on at `next`, or was given in full.
-    fn go_on(&mut self, side: Side, query: Query, next: Option<Cursor>, began: Timestamp) {
+    /// An answer that began at `began` goes on with `next`, or was given in full.
+    fn go_on(
+        &mut self,
+        side: Side,
+        query: Query,
+        next: Option<Query>,
+        (began, as_of): (Timestamp, Timestamp),
+    ) {
         let repair = &mut self.desks[side].repair;
         repair.trouble = None;
         if let Some(next) = next {
             let round = repair.round(&query);
-            (round.ripe, round.rest) = (true, Some((next_page(query, next), began)));
+            (round.ripe, round.rest) = (true, Some((next, began)));
         } else if is_sweep(&query) {
             repair.sweep.due = Some(self.now.plus(self.settings.sweep));
             self.meta.swept[side] = Some(self.now);
         } else {
             repair.tail.due = Some(self.now.plus(self.settings.tail));
-            self.meta.asked[side] = Some(began);
+            // Only now it is known what time the side had when we started: that is as far as the next question reaches back.
+            let first = || as_of.minus(self.now.since(self.meta.started.unwrap_or(self.now)));
+            self.meta.asked[side] = Some(if self.meta.asked[side].is_some() { began } else { first() });
         }
     }
 

@@ -47,6 +47,9 @@ pub struct Meta {
     /// Under way once both sides were listed: planning for every pair that was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planning: Option<Planning>,
+    /// When an engine first ran on this store, by its clock: what changed since is asked for.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
     /// Up to when each side was asked what changed, by its clock.
     #[serde(default)]
     pub asked: PerSide<Option<Timestamp>>,
