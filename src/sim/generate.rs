@@ -41,8 +41,19 @@ impl Scenario {
             longest_wait_ms: [60, 1_200, 4_000][index(below(seed, "pace", 0, 3))],
         };
         let count = 2 + below(seed, "steps", 0, MOST_STEPS - 1);
-        let steps = (0..count).map(|n| mood.timed(n)).collect();
-        Self { seed, setup: setup(seed), steps }
+        let mut steps: Vec<Timed> = (0..count).map(|n| mood.timed(n)).collect();
+        let setup = setup(seed);
+        // A slow start: much happens before the engine knows who is there.
+        if mood.faults && setup.before > 0 && may("slow start", 50) {
+            let step = Step::Fault {
+                side: mood.side(count),
+                target: Target::Lists,
+                times: 1 + mood.small("times", count, 4),
+                kind: Kind::Refuse(503),
+            };
+            steps.insert(setup.before.min(steps.len()), Timed { wait_ms: 0, step });
+        }
+        Self { seed, setup, steps }
     }
 }
 

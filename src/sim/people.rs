@@ -274,6 +274,8 @@ impl People {
         let contacts = "/crm/v3/objects/contacts";
         let (method, path) = match (side, target) {
             (_, Target::Any) => (None, ""),
+            (HUBSPOT, Target::Lists) => (Some(Method::GET), contacts),
+            (STRIPE, Target::Lists) => (Some(Method::GET), "/v1/customers"),
             (HUBSPOT, Target::Reads) => (Some(Method::POST), "/crm/v3/objects/contacts/batch/read"),
             (HUBSPOT, Target::Writes) => (None, contacts),
             (HUBSPOT, Target::Events) => (Some(Method::POST), "/events/"),

@@ -191,6 +191,8 @@ pub enum How {
 pub enum Target {
     /// All.
     Any,
+    /// Calls that list records.
+    Lists,
     /// Calls that ask.
     Reads,
     /// Calls that change something.
