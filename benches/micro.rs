@@ -86,7 +86,7 @@ fn told(side: Side, last: &str, at: i64) -> Observation {
     let heard = |value: Option<Value>| Heard {
         edits: vec![Edit { value: value.clone(), at, author: Author::Other }],
         value,
-        over: None,
+        over: Over::Untold,
     };
     let fields = fields(last).into_iter().map(|(field, value)| (field, heard(value))).collect();
     Observation { id: RecordId::new(side.as_str()), at, source: Source::Event, fields }

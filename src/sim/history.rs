@@ -59,14 +59,9 @@ impl History {
     /// Replays the changes of all sources in the order in which they happened.
     pub(super) fn replay(sources: &[Source<'_>]) -> Self {
         let mut history = Self { typed: Vec::new(), entity: Entity::person(), shown: BTreeMap::new() };
-        let mut all: Vec<(Timestamp, usize, &Change)> = Vec::new();
-        for (index, source) in sources.iter().enumerate() {
-            all.extend(source.changes.iter().filter(|c| c.record == source.record).map(|c| (c.at, index, c)));
-        }
-        all.sort_by_key(|(at, ..)| *at);
         let empty = |s: &Source<'_>| s.mapping.properties().map(|p| (p.to_owned(), None)).collect();
         let mut native: Vec<Properties> = sources.iter().map(empty).collect();
-        for (at, index, change) in all {
+        for (index, change) in in_order(sources) {
             let source = &sources[index];
             let before = source.mapping.get(&native[index]);
             for (name, value) in &change.properties {
@@ -74,7 +69,7 @@ impl History {
             }
             let after = source.mapping.get(&native[index]);
             let there = sources[1 - index].mapping.get(&native[1 - index]);
-            history.changed(source, (at, &change.actor), [&before, &after, &there]);
+            history.changed(source, (change.at, &change.actor), [&before, &after, &there]);
         }
         history
     }
@@ -185,6 +180,23 @@ impl History {
     fn origin(&self, field: &Field, value: Option<&Value>) -> Option<usize> {
         let same = |t: &Typed| t.field == *field && self.entity.same(field, t.value.as_ref(), value);
         self.typed.iter().rposition(same)
+    }
+}
+
+/// The changes of all sources in the order in which they happened. Within a millisecond people come first: what we do is an
+/// answer to what they did on the other side.
+fn in_order<'a>(sources: &[Source<'a>]) -> Vec<(usize, &'a Change)> {
+    let of = |source: &Source<'a>| {
+        let record = source.record;
+        source.changes.iter().filter(move |change| change.record == record).peekable()
+    };
+    let mut rest: Vec<_> = sources.iter().map(of).collect();
+    let mut all = Vec::new();
+    loop {
+        let is_ours = |change: &Change| matches!(change.actor, Actor::Api(_));
+        let heads = rest.iter_mut().enumerate().filter_map(|(n, r)| r.peek().map(|c| (c.at, is_ours(c), n)));
+        let Some((.., index)) = heads.min() else { return all };
+        all.extend(rest[index].next().map(|change| (index, change)));
     }
 }
 

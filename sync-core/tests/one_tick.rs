@@ -7,13 +7,13 @@ mod common;
 use common::{
     at, begin, event, field, hear, in_doubt, lost, policy, read, settled, shown, text, typed, value, wanted,
 };
-use sync_core::decide::{Effect, Heard, Outcome, observe, settle};
+use sync_core::decide::{Effect, Heard, Outcome, Over, observe, settle};
 use sync_core::model::entity::FIRST_NAME;
 use sync_core::model::{Author, By, Edit, Pair, Side};
 
 /// A person replaced `before` by `value`.
 fn replaced(before: &str, value: &str, seconds: i64) -> Heard {
-    Heard { over: Some(text(before)), ..typed(value, seconds) }
+    Heard { over: Over::Value(text(before)), ..typed(value, seconds) }
 }
 
 /// Our next write arrives at that second.
@@ -81,7 +81,7 @@ fn is_the_same_word_typed_again_after_our_own_news() {
 
 fn cleared(before: &str, seconds: i64) -> Heard {
     let edit = Edit { value: None, at: at(seconds), author: Author::Other };
-    Heard { value: None, edits: vec![edit], over: Some(text(before)) }
+    Heard { value: None, edits: vec![edit], over: Over::Value(text(before)) }
 }
 
 #[test]
@@ -111,4 +111,31 @@ fn does_the_later_of_two_people_stand_who_typed_in_one_second() {
             "typed over Zoe, in whatever order told"
         );
     }
+}
+
+/// A record was made with a word, and everything else happened within the same second.
+fn made_with(value: &str, seconds: i64) -> Heard {
+    Heard { over: Over::Nothing, ..typed(value, seconds) }
+}
+
+#[test]
+fn is_a_word_typed_once_more_told_apart_from_the_one_the_record_was_made_with() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, made_with("Cid", 10));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 11));
+    write(&mut pair, Side::Right, 10);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", "Cid", 10));
+    read(&mut pair, Side::Right, 10, [(FIRST_NAME, shown("Cid"))]);
+    assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Cid"));
+}
+
+#[test]
+fn does_what_was_typed_over_another_word_stand_where_ours_covers_both() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, made_with("Zoe", 10));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 11));
+    write(&mut pair, Side::Right, 10);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Zoe", "Cid", 10));
+    let covered = field(&pair, Side::Right, FIRST_NAME).covered.as_ref().expect("ours is shown");
+    assert_eq!(covered.value, text("Cid"), "whatever the order of values says");
 }

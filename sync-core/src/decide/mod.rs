@@ -21,7 +21,7 @@ mod resolve;
 mod settle;
 
 pub use merge::agree;
-pub use observe::{Effect, Heard, Hint, Observation, Source, gone, hint, observe};
+pub use observe::{Effect, Heard, Hint, Observation, Over, Source, gone, hint, observe};
 pub use plan::{Op, Policy, is_blocked, plan};
 pub use resolve::{ConflictResolver, LastWriterWins, PreferSide, Rival};
 pub use settle::{Outcome, intend, not_found, not_ours, restate, settle};

@@ -59,8 +59,32 @@ pub struct Heard {
     pub value: Option<Value>,
     /// The edits that led to it, as far as they are told, newest first.
     pub edits: Vec<Edit>,
-    /// What the newest edit took the place of, if that was told.
-    pub over: Option<Option<Value>>,
+    /// What the newest edit took the place of.
+    pub over: Over,
+}
+
+/// What an edit took the place of. It tells two edits apart that set the same value within one tick of the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Over {
+    /// Nobody says.
+    #[default]
+    Untold,
+    /// Of nothing: the record was made with it.
+    Nothing,
+    /// Of this value.
+    Value(Option<Value>),
+}
+
+impl Over {
+    /// What stands for it; 0 if it was not told.
+    fn print(&self) -> u32 {
+        match self {
+            Self::Untold => 0,
+            // No person's value has this print.
+            Self::Nothing => print(None, true),
+            Self::Value(value) => print(value.as_ref(), false),
+        }
+    }
 }
 
 /// What news did to belief.
@@ -242,8 +266,8 @@ impl Fold<'_> {
                 // The order of the list tells more than the times of its entries.
                 let follows = |newer: &Edit| newer.at == edit.at && newer.author == edit.author;
                 if !heard.edits[..index].iter().any(follows) {
-                    let over = heard.over.as_ref().filter(|_| index == 0);
-                    self.edit(field, edit, over.map_or(0, |value| print(value.as_ref(), false)));
+                    let over = if index == 0 { &heard.over } else { &Over::Untold };
+                    self.edit(field, edit, over.print());
                 }
             }
             self.value(field, heard, seen, settles);

@@ -4,7 +4,7 @@
 //! Within one tick of the clock there is no order. What is known of a tick is kept as a set ([`Shown::passed`]), and which
 //! of it came last only a read can tell ([`found`]).
 
-use crate::model::{By, Moment, Said, Shown, print};
+use crate::model::{By, Moment, Said, Shown, Value, print};
 
 use super::observe::Effect;
 
@@ -54,12 +54,16 @@ pub(super) fn uncover(old: &mut Shown, new: &Shown, lose: impl FnMut(Said)) -> E
     }
 }
 
-/// Which of two edits under our own value came first. Within one tick, what was typed over ours came after what ours covers;
-/// else the order of values decides.
+/// Which of two edits under our own value came first. Within one tick, what was typed over the other came after it, and what
+/// was typed over ours after what ours covers; else the order of values decides.
 fn is_before(said: &Said, covered: &Said, ours: &Shown) -> bool {
-    let over_ours = |edit: &Said| edit.over == print(ours.value.as_ref(), false);
-    if said.at == covered.at && over_ours(said) != over_ours(covered) {
-        return over_ours(covered);
+    let over = |edit: &Said, value: &Option<Value>| edit.over == print(value.as_ref(), false);
+    if said.at == covered.at {
+        for (one, other) in [(&said.value, &covered.value), (&ours.value, &ours.value)] {
+            if over(said, other) != over(covered, one) {
+                return over(covered, one);
+            }
+        }
     }
     (said.at, &said.value) < (covered.at, &covered.value)
 }

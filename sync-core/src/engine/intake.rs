@@ -3,7 +3,7 @@
 use super::bursts;
 use super::ledger::{Ledger, Lookup};
 use crate::decide::identity::Whose;
-use crate::decide::{Effect, Heard, Hint, Observation, Source, hint, observe};
+use crate::decide::{Effect, Heard, Hint, Observation, Over, Source, hint, observe};
 use crate::journal::{DeadLetter, IndexKey, Waiting};
 use crate::mapping::Mapping;
 use crate::model::{
@@ -345,7 +345,10 @@ fn observation_of_change(mapping: &Mapping, sighting: &Sighting) -> Observation 
     };
     let heard = |(field, value): (Field, Option<Value>)| {
         let edits = if edited(&field, &value) { vec![edit(&value)] } else { Vec::new() };
-        let over = before.as_ref().and_then(|before| before.get(&field).cloned());
+        let over = match &before {
+            None => Over::Nothing,
+            Some(before) => before.get(&field).map_or(Over::Untold, |was| Over::Value(was.clone())),
+        };
         (field, Heard { value, edits, over })
     };
     Observation {
@@ -370,7 +373,7 @@ pub(super) fn observation_of_read(
                 [property] => record.history.get(property).cloned().unwrap_or_default(),
                 _ => Vec::new(),
             };
-            observation.fields.insert(field, Heard { value, edits, over: None });
+            observation.fields.insert(field, Heard { value, edits, over: Over::Untold });
         }
     }
     observation

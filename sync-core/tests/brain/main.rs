@@ -10,7 +10,7 @@ mod toys;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use sync_core::decide::{Heard, Observation, Source, observe};
+use sync_core::decide::{Heard, Observation, Over, Source, observe};
 use sync_core::model::{Author, By, Edit, Pair, PairId, Said, Side, Timestamp, Value};
 
 use toys::{FIELDS, World, id, policy};
@@ -96,7 +96,7 @@ proptest! {
             let author = if *ours { Author::Us(None) } else { Author::Other };
             let value = Value::new(format!("{value}"));
             let edit = Edit { value: value.clone(), at: Timestamp::from_secs(*at), author };
-            let heard = Heard { value, edits: vec![edit], over: None };
+            let heard = Heard { value, edits: vec![edit], over: Over::Untold };
             Observation {
                 id: id(Side::Right),
                 at: Timestamp::from_secs(*at),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sync_core::decide::{
-    Effect, Heard, Hint, LastWriterWins, Observation, Op, Outcome, Policy, Source, agree, hint, intend,
+    Effect, Heard, Hint, LastWriterWins, Observation, Op, Outcome, Over, Policy, Source, agree, hint, intend,
     observe, plan, settle,
 };
 use sync_core::model::{
@@ -175,7 +175,14 @@ impl World {
             } else {
                 Vec::new()
             };
-            (field.clone(), Heard { value: value.clone(), edits, over: before.get(field).cloned() })
+            (
+                field.clone(),
+                Heard {
+                    value: value.clone(),
+                    edits,
+                    over: before.get(field).map_or(Over::Untold, |was| Over::Value(was.clone())),
+                },
+            )
         });
         let seen = Observation { id: id(side), at, source: Source::Event, fields: fields.collect() };
         self.mail.push((side, Mail::Snapshot(Box::new(seen))));
@@ -251,7 +258,7 @@ impl World {
                 Side::Left => entries.iter().rev().filter(|e| e.at > Timestamp::EPOCH).map(edit).collect(),
                 Side::Right => Vec::new(),
             };
-            (field.clone(), Heard { value: entries.last().unwrap().value.clone(), edits, over: None })
+            (field.clone(), Heard { value: entries.last().unwrap().value.clone(), edits, over: Over::Untold })
         });
         Observation { id: id(side), at: self.clock(side), source, fields: fields.collect() }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sync_core::decide::{
-    Effect, Heard, LastWriterWins, Observation, Op, Policy, Source, agree, intend, observe, plan,
+    Effect, Heard, LastWriterWins, Observation, Op, Over, Policy, Source, agree, intend, observe, plan,
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME};
 use sync_core::model::{
@@ -46,7 +46,7 @@ pub(crate) fn id(side: Side) -> RecordId {
 /// Somebody set a value at a time.
 pub(crate) fn edited(value: &str, seconds: i64, author: Author) -> Heard {
     let edit = Edit { value: text(value), at: at(seconds), author };
-    Heard { value: text(value), edits: vec![edit], over: None }
+    Heard { value: text(value), edits: vec![edit], over: Over::Untold }
 }
 
 /// A person did.
@@ -56,7 +56,7 @@ pub(crate) fn typed(value: &str, seconds: i64) -> Heard {
 
 /// A value is there; nobody says since when or by whom.
 pub(crate) fn shown(value: &str) -> Heard {
-    Heard { value: text(value), edits: Vec::new(), over: None }
+    Heard { value: text(value), edits: Vec::new(), over: Over::Untold }
 }
 
 pub(crate) fn seen<const N: usize>(
