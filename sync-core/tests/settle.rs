@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use sync_core::decide::identity::{How, Whose, whose};
 use sync_core::decide::{
-    Op, Outcome, Source, agree, gone, intend, is_blocked, not_found, observe, plan, settle,
+    Heard, Op, Outcome, Source, agree, gone, intend, is_blocked, not_found, observe, plan, settle,
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME, PHONE};
 use sync_core::model::{
@@ -141,6 +141,19 @@ fn is_an_edit_that_came_while_we_wrote_not_taken_for_covered() {
     hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 12));
     end(&mut pair, done(&[(FIRST_NAME, "Bea")], 11));
     assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some("Eva"), "P5: it came after our words");
+}
+
+/// An answer that comes late gives a late time: what was typed before it, unheard, must not lose against an emptiness that
+/// nobody made.
+#[test]
+fn does_a_word_stand_that_was_typed_before_the_answer_to_a_creation_told_of_an_empty_field() {
+    let mut pair = newcomer();
+    read(&mut pair, Side::Left, 10, [(PHONE, Heard::default())]);
+    begin(&mut pair, 11);
+    end(&mut pair, done(&[], 30));
+    hear(&mut pair, Side::Right, PHONE, typed("555", 9));
+    read(&mut pair, Side::Right, 31, [(PHONE, shown("555"))]);
+    assert_eq!(wanted(&pair, Side::Left).get(&PHONE), Some(&text("555")));
 }
 
 #[test]

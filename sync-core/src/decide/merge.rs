@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Known, Lost, Pair, PerSide, Said, Shown, Side, Timestamp, Value};
+use crate::model::{Agreed, By, Field, Known, Lost, Pair, PerSide, Said, Shown, Side, Value};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -116,12 +116,10 @@ impl View<'_> {
         self.base.is_none_or(|b| !b.heard[side].covers(&said)).then_some(said)
     }
 
-    /// What a side holds, as if it had been said. A field that nobody emptied was empty always, so that any edit is later.
+    /// What a side holds, as if it had been said.
     fn found(&self, side: Side) -> Said {
         let shown = self.shown[side];
-        let always = shown.by == By::Nobody && shown.value.is_none();
-        let at = if always { Timestamp::EPOCH } else { shown.at };
-        Said { value: shown.value.clone(), at, over: shown.over }
+        Said { value: shown.value.clone(), at: shown.since(), over: shown.over }
     }
 
     /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.

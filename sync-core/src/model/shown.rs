@@ -104,6 +104,15 @@ impl Shown {
         Some(Known { before: said.at, and: with_it.chain([said.moment()]).collect() })
     }
 
+    /// Since when it stands. Emptiness that was merely found was there always, so that any edit is later.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        match (self.by, &self.value) {
+            (By::Nobody, None) => Timestamp::EPOCH,
+            _ => self.at,
+        }
+    }
+
     /// The last person's edit on this side, covered or not.
     #[must_use]
     pub fn said(&self) -> Option<Said> {
