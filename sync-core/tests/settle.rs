@@ -151,9 +151,9 @@ fn does_a_word_stand_that_was_typed_before_the_answer_to_a_creation_told_of_an_e
     read(&mut pair, Side::Left, 10, [(PHONE, Heard::default())]);
     begin(&mut pair, 11);
     end(&mut pair, done(&[], 30));
-    hear(&mut pair, Side::Right, PHONE, typed("555", 9));
-    read(&mut pair, Side::Right, 31, [(PHONE, shown("555"))]);
-    assert_eq!(wanted(&pair, Side::Left).get(&PHONE), Some(&text("555")));
+    hear(&mut pair, Side::Right, PHONE, typed("555", 5));
+    read(&mut pair, Side::Right, 31, [(PHONE, Heard::default())]);
+    assert_eq!(wanted(&pair, Side::Left).get(&PHONE), Some(&text("555")), "although ours covers it");
 }
 
 #[test]
