@@ -5,6 +5,8 @@
 #[path = "common/stage.rs"]
 mod stage;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sync_core::clock::{Clock, TokioClock};
@@ -268,4 +270,33 @@ async fn is_the_time_without_an_answer_asked_for(behind: Duration) {
     });
     live(&engine, 180).await;
     assert_eq!(stage.right.state().written.len(), 1, "L4");
+}
+
+/// What waits must not wait for hours because somebody sets the clock, while the engine runs or between two lives.
+#[tokio::test(start_paused = true)]
+async fn does_time_pass_whatever_the_clock_says() {
+    for jump in [-3_600, 7_200] {
+        let stage = Stage::new();
+        let engine = stage.engine().await;
+        let ahead = Arc::clone(&stage.ahead);
+        tokio::spawn(async move {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                ahead.fetch_add(jump, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                ahead.store(0, Ordering::Relaxed);
+            }
+        });
+        live(&engine, 125).await;
+        assert_eq!(stage.left.asked(), 13, "once in ten seconds");
+
+        stage.ahead.store(jump, Ordering::Relaxed);
+        stage.left.changes("ann", "1");
+        stage.right.state().busy = usize::MAX;
+        stage.live(20).await;
+        stage.ahead.store(0, Ordering::Relaxed);
+        stage.right.state().busy = 0;
+        stage.live(60).await;
+        assert_eq!(stage.right.state().written.len(), 1, "its next attempt was due soon");
+    }
 }

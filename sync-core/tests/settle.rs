@@ -269,7 +269,7 @@ fn is_a_creation_that_is_not_found_repeated_under_its_old_name() {
 
 #[test]
 fn is_a_creation_made_anew_once_the_far_side_may_have_forgotten_its_name() {
-    for (age, repeats) in [(22 * HOUR, true), (23 * HOUR, true), (23 * HOUR + 1, false)] {
+    for (age, repeats) in [(19 * HOUR, true), (20 * HOUR, true), (20 * HOUR + 1, false)] {
         let (mut pair, name) = creating();
         end(&mut pair, Outcome::Unsure);
         not_found(&mut pair, Side::Right, at(3 + age));

@@ -120,8 +120,8 @@ pub fn not_found(pair: &mut Pair, side: Side, now: Timestamp) {
 }
 
 /// How long a creation may be repeated under its old name. Stripe prunes idempotency keys after 24 hours (Stripe API
-/// reference, idempotent requests); an hour is kept in reserve.
-const REPEATABLE: Duration = Duration::from_secs(23 * 3600);
+/// reference, idempotent requests); four hours are kept in reserve for clocks that were set meanwhile.
+const REPEATABLE: Duration = Duration::from_secs(20 * 3600);
 
 /// Our creation came to nothing, and while it was on its way somebody else made the record: that one is the twin.
 fn promote_alias(pair: &mut Pair, side: Side) {

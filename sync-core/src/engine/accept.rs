@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use super::Engine;
+use crate::clock::Clock;
 use crate::connector::{Delivery, Rejection};
 use crate::journal::{Arrival, Draft, Journal};
 use crate::model::Side;
@@ -30,11 +31,11 @@ impl Engine {
     /// [`AcceptError::Rejected`] when it is not authentic, [`AcceptError::Store`] when it could not be made durable: then
     /// it must not be acknowledged, so that the sender tries again.
     pub async fn accept(&self, side: Side, delivery: &Delivery) -> Result<usize, AcceptError> {
-        let now = self.shared.clock.now();
-        let news = self.shared.systems[side].connector.decode(delivery, now)?;
+        let news = self.shared.systems[side].connector.decode(delivery, self.shared.clock.now())?;
         let count = news.len();
         if count > 0 {
-            let arrivals = news.into_iter().map(|news| Arrival { side, at: now, news }).collect();
+            let at = self.shared.time.now();
+            let arrivals = news.into_iter().map(|news| Arrival { side, at, news }).collect();
             if let Err(error) = Inbox::append(&self.shared.inbox, arrivals).await {
                 self.shared.status.send_modify(|s| s.store_trouble = Some(error.to_string()));
                 return Err(error.into());

@@ -92,15 +92,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// A record is gone. If nobody knew it, what is still to be heard of its past must not bring it to life.
+    /// A record is gone, and what is still to be heard of its past must not bring it to life.
     pub(super) async fn lose(
         &mut self,
         side: Side,
         record: &RecordId,
         at: Timestamp,
     ) -> Result<Fate, StoreError> {
+        self.draft.put_tombstone(side, record, at);
         let Some(id) = self.draft.find(&IndexKey::record(side, record)).await? else {
-            self.draft.put_tombstone(side, record, at);
             return Ok(Fate::Nothing);
         };
         let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
@@ -109,16 +109,13 @@ impl Ledger {
         Ok(Fate::Effect(id, effect, Class::Edit))
     }
 
-    /// Whether a record that nobody knows went at `at` or later: systems may tell the newest first, or out of order.
+    /// Whether a record went at `at` or later: systems may tell the newest first, out of order, or once more.
     pub(super) async fn is_past(
         &self,
         side: Side,
         record: &RecordId,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        if self.draft.find(&IndexKey::record(side, record)).await?.is_some() {
-            return Ok(false);
-        }
         Ok(self.draft.tombstone(side, record).await?.is_some_and(|gone| at <= gone))
     }
 

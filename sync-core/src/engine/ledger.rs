@@ -14,7 +14,7 @@ use super::dispatch::{Job, Report};
 use super::lanes::{Lane, Subject};
 use super::repair::Repair;
 use super::{Settings, Status, System};
-use crate::clock::Clock;
+use crate::clock::{Clock, TokioClock};
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
 use crate::model::{Class, Due, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
@@ -32,8 +32,8 @@ const HOT_PAIRS: u64 = 10_000;
 /// Spacing of attempts while one pair or record, or the store, is failing.
 pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
-/// How far ahead of our clock a system's clock may plausibly be.
-const MAX_SKEW: Duration = Duration::from_secs(300);
+/// How far ahead of our clock a system's clock may plausibly be: it is ours that may be hours behind.
+const MAX_SKEW: Duration = Duration::from_secs(24 * 3600);
 
 /// What the ledger hears.
 pub(super) enum Message {
@@ -53,7 +53,7 @@ pub(super) struct Parts {
     pub(super) systems: Arc<PerSide<System>>,
     pub(super) entity: Arc<Entity>,
     pub(super) resolver: Arc<dyn ConflictResolver>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) time: TokioClock,
     pub(super) settings: Settings,
     pub(super) namespace: Option<String>,
     pub(super) inbox: Arc<Inbox>,
@@ -98,7 +98,7 @@ pub(super) struct Ledger {
     pub(super) journal: Journal,
     pub(super) systems: Arc<PerSide<System>>,
     pub(super) policy: Policy,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) time: TokioClock,
     pub(super) settings: Settings,
     pub(super) meta: Meta,
     pub(super) desks: PerSide<Desk>,
@@ -124,7 +124,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) async fn open(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { journal, systems, entity, resolver, clock, settings, namespace, inbox, messages, status } =
+        let Parts { journal, systems, entity, resolver, time, settings, namespace, inbox, messages, status } =
             parts;
         let stored_meta = journal.meta().await?;
         let meta = stored_meta.clone().unwrap_or_else(|| Meta {
@@ -156,8 +156,8 @@ impl Ledger {
             journal,
             systems,
             policy,
-            now: clock.now(),
-            clock,
+            now: time.now(),
+            time,
             settings,
             meta,
             desks: PerSide::default(),
@@ -188,7 +188,7 @@ impl Ledger {
         let mut stop = false;
         while !stop {
             // Nothing is released here: what is ready now has been published.
-            self.now = self.clock.now();
+            self.now = self.time.now();
             let wait = self.wait();
             let first = tokio::select! {
                 biased;
@@ -230,7 +230,7 @@ impl Ledger {
     }
 
     fn tick(&mut self) {
-        self.now = self.clock.now();
+        self.now = self.time.now();
         self.policy.latest = self.now.plus(MAX_SKEW);
         for side in Side::BOTH {
             let desk = &mut self.desks[side];

@@ -41,7 +41,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use accept::AcceptError;
 pub use report::{BrakeStatus, ClassStatus, SideStatus, Status};
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, TokioClock};
 use crate::connector::Connector;
 use crate::decide::{ConflictResolver, LastWriterWins};
 use crate::journal::Journal;
@@ -208,6 +208,8 @@ impl EngineBuilder {
             left: system(left, self.settings.call_timeout),
             right: system(right, self.settings.call_timeout),
         });
+        // Nothing that waits must wait longer because somebody sets the clock: from here on time only passes.
+        let time = TokioClock::starting_at(self.clock.now());
         let inbox = Inbox::open(journal.clone()).await?;
         let (sender, receiver) = mpsc::channel(1024);
         let (status, _) = watch::channel(Status::default());
@@ -217,7 +219,7 @@ impl EngineBuilder {
             systems: Arc::clone(&systems),
             entity: Arc::new(self.entity),
             resolver: self.resolver,
-            clock: Arc::clone(&self.clock),
+            time,
             settings: self.settings.clone(),
             namespace: self.namespace,
             inbox: Arc::clone(&inbox),
@@ -231,6 +233,7 @@ impl EngineBuilder {
                 inbox,
                 journal,
                 clock: self.clock,
+                time,
                 sender,
                 status,
                 drain: self.settings.drain,
@@ -257,7 +260,9 @@ struct Shared {
     systems: Arc<PerSide<System>>,
     inbox: Arc<Inbox>,
     journal: Journal,
+    /// What time it is, for signatures.
     clock: Arc<dyn Clock>,
+    time: TokioClock,
     sender: mpsc::Sender<Message>,
     status: watch::Sender<Status>,
     drain: Duration,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::dispatch::{Job, Report, Row, Target};
 use super::hold::is_blanking;
 use super::lanes::{Kind, Lane, Subject};
-use super::ledger::{Desk, Ledger};
+use super::ledger::{Desk, Ledger, SPACING};
 use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
@@ -33,6 +33,8 @@ impl Ledger {
         let policy = self.policy.clone();
         let (now, busy, held) = (self.now, self.busy.contains(id), self.held());
         let hold = self.settings.create_hold;
+        // What was noted by a clock that was wrong may be far off.
+        let longest = now.plus(hold.max(SPACING.max));
         let Some(pair) = self.pair(id).await? else { return Ok(()) };
         if !busy {
             recover(pair);
@@ -51,6 +53,7 @@ impl Ledger {
         let held = class == Class::New && matches!(op, Op::Create { .. });
         let hold = held.then(|| since.plus(hold));
         let not_before = pair.setback.map(|s| s.until).max(hold).filter(|until| *until > now);
+        let not_before = not_before.map(|until| until.min(longest));
         pair.due = Some(Due { side, class, since });
         if !busy {
             for s in Side::BOTH {

@@ -50,7 +50,7 @@ impl Draft {
         decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
     }
 
-    /// When a record went of which nothing else was ever heard, by its side's clock.
+    /// When a record went, by its side's clock.
     ///
     /// # Errors
     /// As [`Store::get`](crate::store::Store::get).
@@ -147,7 +147,7 @@ impl Draft {
         self.delete(Table::Index, key.0.clone());
     }
 
-    /// Remembers for ever when a record went of which nothing else was ever heard.
+    /// Remembers for ever when a record went.
     pub fn put_tombstone(&mut self, side: Side, id: &RecordId, at: Timestamp) {
         self.put(Table::Index, tombstone_key(side, id), encode(&at));
     }

@@ -6,7 +6,7 @@
 //! | inbox | sequence number | [`Arrival`] |
 //! | pairs | pair id | [`Pair`] |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | pair id |
-//! | index | `g/<side>/<record id>`: it went before anything else was heard of it | when |
+//! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | due | side, class, since, pair id | nothing |
 //! | activities | `a/<activity id>`: the pair; `w/<match key>/<activity id>`: waits for its record | pair id, [`Waiting`] |
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary that shares this uses another part of it")]
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) records: Vec<Record>,
     pub(crate) journal: Vec<News>,
     pub(crate) refuses: bool,
+    /// So many writes more are turned away for now.
+    pub(crate) busy: usize,
     /// Since when what changed was asked for, when, and from which place on.
     pub(crate) asked: Vec<(Timestamp, Timestamp, Option<Cursor>)>,
     pub(crate) reads: usize,
@@ -117,7 +120,13 @@ impl Connector for System {
     }
 
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        self.state().written.extend_from_slice(rows);
+        let mut state = self.state();
+        if state.busy > 0 {
+            state.busy -= 1;
+            return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after: None });
+        }
+        state.written.extend_from_slice(rows);
+        drop(state);
         let made = |row: &Write| match &row.body {
             WriteBody::Create { properties, link } => {
                 Record::new(RecordId::new(link.pair.as_str()), properties.clone())
@@ -137,13 +146,35 @@ pub(crate) struct Stage {
     pub(crate) store: MemoryStore,
     pub(crate) tail: Duration,
     pub(crate) sweep: Duration,
+    /// By how many seconds the clock of the engines' machine is ahead.
+    pub(crate) ahead: Arc<AtomicI64>,
+}
+
+/// A clock that somebody sets.
+struct SetClock {
+    time: TokioClock,
+    ahead: Arc<AtomicI64>,
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        let ahead = 1_000 * self.ahead.load(Ordering::Relaxed);
+        Timestamp::from_millis(self.time.now().as_millis() + ahead)
+    }
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
         let clock = TokioClock::starting_at(Timestamp::from_secs(1_700_000_000));
         let (left, right) = (System::new(clock), System::new(clock));
-        Self { left, right, store: MemoryStore::new(), tail: Duration::from_secs(10), sweep: Duration::ZERO }
+        Self {
+            left,
+            right,
+            store: MemoryStore::new(),
+            tail: Duration::from_secs(10),
+            sweep: Duration::ZERO,
+            ahead: Arc::default(),
+        }
     }
 
     pub(crate) async fn engine(&self) -> Engine {
@@ -154,7 +185,7 @@ impl Stage {
             .left(self.left.clone(), mapping())
             .right(self.right.clone(), mapping())
             .store(self.store.clone())
-            .clock(self.left.clock)
+            .clock(SetClock { time: self.left.clock, ahead: Arc::clone(&self.ahead) })
             .settings(settings);
         builder.build().await.unwrap()
     }
