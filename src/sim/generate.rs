@@ -135,6 +135,13 @@ impl Mood {
     }
 
     fn fault(&self, n: u64) -> Step {
+        if self.chance("clock", n, 5) {
+            let ms: i64 = [-3_600_000, 7_200_000, -100_000, 100_000, -3_000, 3_000][self.below("jump", n, 6)];
+            // With a clock that is more than five minutes wrong no signature is valid.
+            let stays = ms.abs() < 300_000 && self.chance("stays", n, 50);
+            let for_ms = if stays { 0 } else { 1 + self.draw("put right", n, 20_000) };
+            return Step::Clock { ms, for_ms };
+        }
         if self.chance("outage", n, 3) {
             // An hour of calls that fail takes its time to play, too.
             let minutes = match self.draw("minutes", n, 10) {

@@ -21,6 +21,7 @@
 
 mod certain;
 mod chance;
+mod clock;
 mod emulators;
 mod generate;
 mod history;

@@ -111,6 +111,7 @@ impl People {
             Step::Delete { person, side } => self.delete(*person, *side),
             Step::Merge { into, other } => self.merge(*into, *other),
             Step::Fault { side, target, times, kind } => self.sabotage(*side, *target, *times, *kind),
+            Step::Clock { ms, for_ms } => self.jump(*ms, Duration::from_millis(*for_ms)),
             Step::Outage { side, minutes } => {
                 let minutes = Duration::from_secs(60 * minutes);
                 match *side {
@@ -260,6 +261,17 @@ impl People {
         if done {
             self.all[into].messy = true;
             self.all[other].messy = true;
+        }
+    }
+
+    fn jump(&self, ms: i64, stays: Duration) {
+        let clock = self.world.engine_clock.clone();
+        clock.jump(ms);
+        if !stays.is_zero() {
+            tokio::spawn(async move {
+                tokio::time::sleep(stays).await;
+                clock.jump(-ms);
+            });
         }
     }
 

@@ -141,6 +141,13 @@ pub enum Step {
         /// For how long.
         minutes: u64,
     },
+    /// The clock of the engine's machine jumps.
+    Clock {
+        /// How far ahead.
+        ms: i64,
+        /// It is put right after so many milliseconds; 0: it stays.
+        for_ms: u64,
+    },
     /// The engine ends without notice.
     Crash {
         /// Only after it was polled this often; at once if `None`.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sync_core::clock::{Clock, TokioClock};
 use sync_core::http::{Request, Response, Transport, TransportError};
 use sync_core::model::Timestamp;
-use sync_core::testing::fake::{Actor, Change, FakeSystem, OracleLog, Reply};
+use sync_core::testing::fake::{Actor, Change, FakeSystem, OracleLog, Reply, What};
 use tokio::sync::{Notify, oneshot};
 
 use super::chance::millis;
@@ -131,8 +131,8 @@ impl<F: Emulator> Wire<F> {
 
     fn check_idle(&self, system: &F, before: usize, (record, names): &Update) {
         let changes = system.oracle().changes();
-        // Not only those of this record: what is asked of a merged one happens to another.
-        if changes.len() > before {
+        // Not only those of this record: what is asked of a merged one happens to another, and so did what was done to it.
+        if changes.len() > before || changes.iter().any(|c| c.what == What::Merged) {
             return;
         }
         let by_us = |name: &String| {

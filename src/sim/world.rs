@@ -17,6 +17,7 @@ use sync_core::model::{Entity, Side};
 use sync_core::{Engine, Settings};
 use tokio::sync::{mpsc, watch};
 
+use super::clock::JumpyClock;
 use super::emulators::ADDRESS;
 use super::scenario::Setup;
 use super::store::FlakyStore;
@@ -54,6 +55,8 @@ pub(super) struct Deliveries {
 /// Everything there is.
 pub(super) struct World {
     pub(super) clock: TokioClock,
+    /// What the engine takes for the time.
+    pub(super) engine_clock: JumpyClock,
     pub(super) hubspot: Arc<Wire<FakeHubSpot>>,
     pub(super) stripe: Arc<Wire<FakeStripe>>,
     pub(super) connectors: (Arc<HubSpot>, Arc<Stripe>),
@@ -90,6 +93,7 @@ impl World {
         let (orders, orders_out) = mpsc::unbounded_channel();
         Ok(Self {
             clock,
+            engine_clock: JumpyClock::new(clock),
             hubspot,
             stripe,
             connectors: (Arc::new(left), Arc::new(right)),
@@ -178,7 +182,7 @@ impl World {
             .right(right, connector_stripe::mapping())
             .settings(self.settings.clone())
             .store(self.store.clone())
-            .clock(self.clock)
+            .clock(self.engine_clock.clone())
             .namespace("sim")
             .build();
         let built = tokio::select! {
