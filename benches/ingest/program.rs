@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::PATIENCE;
-use crate::load::{self, Webhook};
+use crate::load::{self, CONNECTIONS, Webhook};
 
 /// How often it is looked whether all is done.
 const GLANCE: Duration = Duration::from_millis(10);
@@ -137,7 +137,9 @@ async fn world() -> World {
     (config.hubspot.response_time, config.stripe.response_time) = Default::default();
     // A window so long that nobody waits for it after the start.
     let limits = "limits = [{ requests = 1000000, seconds = 3600 }]".to_owned();
-    config.extra = [limits.clone(), limits, "create_hold_ms = 0".to_owned()];
+    // The floor calls for all at once, so let the engine do so, too.
+    config.extra =
+        [format!("{limits}\nconcurrency = {CONNECTIONS}"), limits, "create_hold_ms = 0".to_owned()];
     let mut world = World::new(config).await.unwrap();
     let url = world.hubspot(|h, _| h.config.webhooks.url.take()).unwrap();
     world.stripe(|s, _| s.config.webhooks.url = Some(url.replace("hubspot", "stripe")));
