@@ -138,7 +138,7 @@ fn look_again(c: &mut Criterion) {
         observe(&mut pair, &policy, side, &told(side, "Lovelace", 1));
     }
     agree(&mut pair, &policy);
-    let value = |value| Heard { value, edits: Vec::new() };
+    let value = |value| Heard { value, edits: Vec::new(), over: None };
     let fields = fields("Lovelace").into_iter().map(|(field, text)| (field, value(text))).collect();
     let at = Timestamp::from_secs(3);
     let listed = Observation { id: RecordId::new(Side::Left.as_str()), at, source: Source::Listed, fields };

@@ -1,4 +1,4 @@
-//! One listing of both sides into a store, in a process of its own.
+//! One listing of both sides, in a process of its own: the first, which fills the store, or a sweep, which compares.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stage::figures::Used;
-use sync_core::Engine;
-use sync_core::journal::{Backfill, Draft, Journal};
-use sync_core::model::{Entity, PerSide, Side};
+use sync_core::journal::{Draft, Journal, Meta};
+use sync_core::model::{Entity, PerSide, Side, Timestamp};
 use sync_core::store::{Batch, Change, Rows, Store, StoreError, Table};
 use sync_core::stores::RedbStore;
+use sync_core::{Engine, Settings};
 
 use crate::still::Still;
 
@@ -38,7 +38,7 @@ pub(crate) struct Listed {
     pub(crate) raw: f64,
 }
 
-/// Lists both sides into the store and tells what it cost.
+/// Lists both sides, for the first time or once more, and tells what it cost.
 pub(crate) fn main(directory: &str, pairs: usize) -> ! {
     let listed = tokio::runtime::Runtime::new().unwrap().block_on(list(Path::new(directory), pairs));
     serde_json::to_writer(std::io::stdout(), &listed).unwrap();
@@ -48,19 +48,20 @@ pub(crate) fn main(directory: &str, pairs: usize) -> ! {
 
 async fn list(directory: &Path, pairs: usize) -> Listed {
     let store = Counting { inner: RedbStore::open(directory).unwrap(), pairs: Arc::default() };
-    let page = if forget_listing(&store).await { PAGE } else { FILLING };
+    let page = if is_to_be_swept(&store).await { PAGE } else { FILLING };
     let sides = [Side::Left, Side::Right].map(|side| Still::new(side, pairs, page));
     let [left, right] = &sides;
     let engine = Engine::builder(Entity::person())
         .left(left.clone(), connector_hubspot::mapping())
         .right(right.clone(), connector_stripe::mapping())
         .store(store.clone())
+        .settings(Settings { tail: Duration::ZERO, ..Settings::default() })
         .build()
         .await
         .unwrap();
     let before = Used::by_us();
     let done = async {
-        while !is_listed(&engine).await {
+        while !is_done(&engine).await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -82,21 +83,22 @@ async fn list(directory: &Path, pairs: usize) -> Listed {
     }
 }
 
-/// Both sides are to be listed again, as if for the first time. False when it is the first time.
-async fn forget_listing(store: &Counting) -> bool {
+/// Both sides are to be compared in full, now. False when they were never listed.
+async fn is_to_be_swept(store: &Counting) -> bool {
     let journal = Journal::open(Arc::new(store.clone())).await.unwrap();
     let Some(mut meta) = journal.meta().await.unwrap() else { return false };
-    meta.backfill = PerSide::from_fn(|_| Backfill::Pending);
+    meta.swept = PerSide::from_fn(|_| Some(Timestamp::EPOCH));
     let mut draft = Draft::new(journal.clone());
     draft.put_meta(&meta);
     journal.commit(draft.take()).await.unwrap();
     true
 }
 
-/// Whether both sides were listed, and all pairs planned for.
-async fn is_listed(engine: &Engine) -> bool {
+/// Whether both sides were listed, all pairs planned for, and none waits for its sweep.
+async fn is_done(engine: &Engine) -> bool {
     let meta = engine.journal().meta().await.unwrap();
-    engine.status().index_complete && meta.is_some_and(|meta| meta.planning.is_none())
+    let swept = |meta: &Meta| Side::BOTH.iter().all(|side| meta.swept[*side] > Some(Timestamp::EPOCH));
+    engine.status().index_complete && meta.is_some_and(|meta| meta.planning.is_none() && swept(&meta))
 }
 
 /// A store that counts how often a pair is written.

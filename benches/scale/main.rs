@@ -1,7 +1,7 @@
 //! What many pairs cost: memory, disk, a look at all of them, a restart. `cargo bench --bench scale`.
 //!
-//! For each size a process of its own lists both sides into an empty store; the next one lists them again, where nothing
-//! has changed; then the whole program starts on that store. Listing is against systems in memory that make no JSON, so what
+//! For each size a process of its own lists both sides into an empty store; the next one sweeps: it lists them again and finds
+//! that nothing has changed; then the whole program starts on that store. Listing is against systems in memory that make no JSON, so what
 //! is counted is the engine's and the store's own work, not the vendors' format.
 //!
 //! The growth exponent of a cost says that it grows with the number of pairs to that power: 1 is in proportion.
