@@ -11,14 +11,18 @@ use connector_stripe::{Stripe, StripeConfig};
 use criterion::{Criterion, criterion_group, criterion_main};
 use sync_core::connector::{Connector, Delivery};
 use sync_core::decide::{
-    Heard, LastWriterWins, Observation, Op, Outcome, Policy, Source, agree, intend, observe, plan, settle,
+    Effect, Heard, LastWriterWins, Observation, Op, Outcome, Policy, Source, agree, intend, observe, plan,
+    settle,
 };
 use sync_core::http::{Request, Response, Transport, TransportError};
+use sync_core::journal::{Arrival, Draft, Journal};
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
 use sync_core::model::{
-    Author, Edit, Entity, Fields, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp, Value,
+    Author, Edit, Entity, Fields, News, Pair, PairId, PerSide, Properties, Record, RecordId, Side, Sighting,
+    Timestamp, Value,
 };
 use sync_core::quota::{Quota, Window};
+use sync_core::stores::{GroupCommit, MemoryStore};
 
 /// Nobody is called in these benches.
 struct Nobody;
@@ -92,15 +96,19 @@ fn told(side: Side, last: &str, at: i64) -> Observation {
     Observation { id: RecordId::new(side.as_str()), at, source: Source::Event, fields }
 }
 
-fn decide(c: &mut Criterion) {
-    let policy = Policy {
+fn policy() -> Policy {
+    Policy {
         entity: Arc::new(Entity::person()),
         resolver: Arc::new(LastWriterWins { tie: Side::Left }),
         resolution: PerSide { left: Duration::from_millis(1), right: Duration::from_secs(1) },
         index_complete: true,
         tells: PerSide::default(),
         latest: Timestamp::from_secs(2_000_000_000),
-    };
+    }
+}
+
+fn decide(c: &mut Criterion) {
+    let policy = policy();
     let mut agreed = Pair::new(PairId::new("bench-1"));
     for side in Side::BOTH {
         observe(&mut agreed, &policy, side, &told(side, "Lovelace", 1));
@@ -122,6 +130,44 @@ fn decide(c: &mut Criterion) {
     });
 }
 
+/// A record that is listed again and shows what it showed before: most of what a sweep does.
+fn look_again(c: &mut Criterion) {
+    let policy = policy();
+    let mut pair = Pair::new(PairId::new("bench-1"));
+    for side in Side::BOTH {
+        observe(&mut pair, &policy, side, &told(side, "Lovelace", 1));
+    }
+    agree(&mut pair, &policy);
+    let value = |value| Heard { value, edits: Vec::new(), over: None };
+    let fields = fields("Lovelace").into_iter().map(|(field, text)| (field, value(text))).collect();
+    let at = Timestamp::from_secs(3);
+    let listed = Observation { id: RecordId::new(Side::Left.as_str()), at, source: Source::Listed, fields };
+    c.bench_function("look at a listed record that has not changed", |b| {
+        b.iter(|| assert_eq!(observe(&mut pair, &policy, Side::Left, black_box(&listed)), Effect::Nothing));
+    });
+}
+
+/// All of an arrival's way into the store but the disk.
+fn append(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = Arc::new(GroupCommit::new(MemoryStore::new()));
+    let journal = runtime.block_on(Journal::open(store)).unwrap();
+    let record =
+        Record::new(RecordId::new("cus_bench"), connector_stripe::mapping().create(&fields("Lovelace")));
+    let arrival =
+        Arrival { side: Side::Right, at: NOW, news: News::Seen(Box::new(Sighting::created(record, NOW))) };
+    let mut number = 0;
+    c.bench_function("append an arrival to the journal, in memory", |b| {
+        b.iter(|| {
+            // The same few rows again and again: the table stays small.
+            number = (number + 1) % 1_000;
+            let mut draft = Draft::new(journal.clone());
+            draft.put_arrival(number, black_box(&arrival));
+            runtime.block_on(journal.commit(draft.take())).unwrap();
+        });
+    });
+}
+
 fn quota(c: &mut Criterion) {
     let windows = [Window::per_seconds(100, 1), Window::per_seconds(500, 10)];
     c.bench_function("account for a call in two windows", |b| {
@@ -136,5 +182,5 @@ fn quota(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, decode, map, decide, quota);
+criterion_group!(benches, decode, map, decide, look_again, append, quota);
 criterion_main!(benches);

@@ -106,16 +106,21 @@ impl Engine {
         }
     }
 
+    /// The id of its process, if it has one of its own.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        match self {
+            Self::Process(child) => child.id(),
+            Self::Task(..) => None,
+        }
+    }
+
     /// Sends its process a signal, by its name without `SIG`.
     ///
     /// # Errors
     /// When it has no process, or the signal cannot be sent.
     pub async fn signal(&self, name: &str) -> Result<(), StageError> {
-        let id = match self {
-            Self::Process(child) => child.id(),
-            Self::Task(..) => None,
-        };
-        let id = id.ok_or_else(|| StageError::Engine("it has no process".to_owned()))?;
+        let id = self.process_id().ok_or_else(|| StageError::Engine("it has no process".to_owned()))?;
         // The shell's own `kill`: a minimal machine has no other.
         let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await?;
         status.success().then_some(()).ok_or_else(|| StageError::Engine(format!("kill ended with {status}")))

@@ -10,6 +10,7 @@ use connector_hubspot::fake::{FakeConfig as HubSpotConfig, FakeHubSpot};
 use connector_stripe::fake::{FakeConfig as StripeConfig, FakeStripe};
 use sync_core::clock::SystemClock;
 use sync_core::http::{ReqwestTransport, Transport};
+use sync_core::model::Timestamp;
 use sync_core::testing::fake::FakeServer;
 use tempfile::TempDir;
 use thiserror::Error;
@@ -62,6 +63,24 @@ impl WorldConfig {
         let mut stripe = StripeConfig { response_time: Duration::from_millis(20), ..StripeConfig::default() };
         stripe.webhooks.retry_base = Duration::from_millis(500);
         Self { how, hubspot, stripe, extra: Default::default() }
+    }
+}
+
+/// Both emulated systems, wherever they are: looked at or acted on, as scripted people do, at their own time.
+pub trait Systems {
+    /// HubSpot.
+    fn hubspot<R>(&self, act: impl FnOnce(&mut FakeHubSpot, Timestamp) -> R) -> R;
+    /// Stripe.
+    fn stripe<R>(&self, act: impl FnOnce(&mut FakeStripe, Timestamp) -> R) -> R;
+}
+
+impl Systems for World {
+    fn hubspot<R>(&self, act: impl FnOnce(&mut FakeHubSpot, Timestamp) -> R) -> R {
+        self.hubspot.with(act)
+    }
+
+    fn stripe<R>(&self, act: impl FnOnce(&mut FakeStripe, Timestamp) -> R) -> R {
+        self.stripe.with(act)
     }
 }
 
@@ -214,6 +233,18 @@ impl World {
         request.headers_mut().insert("authorization", bearer.map_err(|e| broken(e.to_string()))?);
         let response = self.transport.send(request).await?;
         serde_json::from_slice(response.body()).map_err(|e| broken(e.to_string()))
+    }
+
+    /// The id of the engine's process, while it has one of its own.
+    #[must_use]
+    pub fn engine_process(&self) -> Option<u32> {
+        self.engine.as_ref().and_then(Engine::process_id)
+    }
+
+    /// The directory of everything the engine keeps.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// Where the engine's log is, when it runs in a process of its own.

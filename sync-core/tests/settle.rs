@@ -114,14 +114,28 @@ fn does_the_echo_of_a_write_that_was_done_cost_nothing() {
 
 #[test]
 fn is_a_creation_whose_echo_came_first_adopted_once() {
-    let (mut pair, name) = creating();
-    let ours = |value| edited(value, 4, Author::Us(Some(name.clone())));
-    let echo = [(EMAIL, ours("ann@example.com")), (FIRST_NAME, ours("Ann"))];
-    observe(&mut pair, &policy(), Side::Right, &seen(Side::Right, Source::Event, 4, echo));
-    assert_eq!(plan(&pair, &policy()), [], "P3: nothing is created again meanwhile");
-    end(&mut pair, done(&[(EMAIL, "ann@example.com"), (FIRST_NAME, "Ann")], 4));
-    assert_eq!(present(&pair, Side::Right).id, id(Side::Right));
-    assert!(plan(&pair, &policy()).iter().all(|op| matches!(op, Op::Read { .. })));
+    let person = &[(EMAIL, "ann@example.com"), (FIRST_NAME, "Ann")][..];
+    let table = [
+        ("our creation", person, None, false),
+        ("only a part of it", &[(EMAIL, "ann@example.com")], None, true),
+        ("not as we made it", &[(EMAIL, "ann@example.com"), (FIRST_NAME, "Eva")], None, true),
+        ("more than we made", &[(EMAIL, "ann@example.com"), (FIRST_NAME, "Ann"), (PHONE, "1")], None, true),
+        ("made by a person", person, Some(Author::Other), true),
+        ("made by we do not know whom", person, Some(Author::Unknown), true),
+        ("made by us, but when?", person, Some(Author::Us(None)), true),
+    ];
+    for (case, fields, author, is_read) in table {
+        let (mut pair, name) = creating();
+        let author = || author.clone().unwrap_or(Author::Us(Some(name.clone())));
+        let echo = fields.iter().map(|(field, value)| (field.clone(), edited(value, 4, author())));
+        observe(&mut pair, &policy(), Side::Right, &seen(Side::Right, Source::Event, 4, echo));
+        assert_eq!(plan(&pair, &policy()), [], "P3: nothing is created again meanwhile");
+        end(&mut pair, done(&[(EMAIL, "ann@example.com"), (FIRST_NAME, "Ann")], 4));
+        assert_eq!(present(&pair, Side::Right).id, id(Side::Right));
+        let ops = plan(&pair, &policy());
+        let reads = ops.iter().filter(|op| matches!(op, Op::Read { .. })).count();
+        assert_eq!((reads, ops.len()), (usize::from(is_read), usize::from(is_read)), "{case}");
+    }
 }
 
 #[test]

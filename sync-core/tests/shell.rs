@@ -98,19 +98,24 @@ impl Connector for Toy {
 
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(rows);
-        let made = |_| Receipt { record: Some(person()), at: None };
+        let made = |row: &Write| Receipt { record: Some(person(row.op.as_str())), at: None };
         Ok(rows.iter().map(made).map(Ok).collect())
     }
 }
 
-fn person() -> Record {
-    let email = ("email".to_owned(), Value::new("ann@example.com"));
-    Record::new(RecordId::new("1"), Properties::from([email]))
+fn person(name: &str) -> Record {
+    let email = ("email".to_owned(), Value::new(format!("{name}@example.com")));
+    Record::new(RecordId::new(name), Properties::from([email]))
 }
 
 fn webhook() -> Delivery {
-    let news = Sighting::created(person(), Timestamp::from_secs(1));
-    Delivery::new(serde_json::to_vec(&[News::Seen(Box::new(news))]).unwrap().into())
+    webhook_about(&["ann"])
+}
+
+fn webhook_about(names: &[&str]) -> Delivery {
+    let created = |name: &&str| Sighting::created(person(name), Timestamp::from_secs(1));
+    let news: Vec<News> = names.iter().map(|name| News::Seen(Box::new(created(name)))).collect();
+    Delivery::new(serde_json::to_vec(&news).unwrap().into())
 }
 
 /// Shows the time of tokio, which the tests pause.
@@ -124,7 +129,7 @@ impl Clock for Paused {
 
 async fn engine(store: &Valve, create_hold: Duration) -> (Engine, Toy) {
     let mapping = || Mapping::new().lens(Text::new(EMAIL, "email"));
-    let right = Toy::default();
+    let right = Toy { like: Description { concurrency: 16, ..Description::default() }, ..Toy::default() };
     let builder = Engine::builder(Entity::person())
         .left(Toy::default(), mapping())
         .right(right.clone(), mapping())
@@ -198,5 +203,26 @@ async fn does_a_step_begin_whose_time_came_while_the_store_was_slow() {
         }
     };
     timeout(Duration::from_secs(5), written).await.expect("L2: it is not slept over");
+    run.abort();
+}
+
+/// A commit takes longer than a call. What may leave at the same time must not wait for one commit each.
+#[tokio::test(start_paused = true)]
+async fn do_calls_that_may_leave_together_share_a_commit() {
+    let store = Valve::new();
+    let (engine, right) = engine(&store, Duration::ZERO).await;
+    let running = engine.clone();
+    let run = tokio::spawn(async move { running.run(std::future::pending()).await });
+    let names: Vec<String> = (0..48).map(|n| format!("person{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.commits.send_replace(Commits::TakeLong);
+    engine.accept(Side::Left, &webhook_about(&names)).await.unwrap();
+    let written = async {
+        while right.written() < names.len() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ten_commits = Duration::from_secs(2);
+    timeout(ten_commits, written).await.expect("48 calls, 16 at once");
     run.abort();
 }

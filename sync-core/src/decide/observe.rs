@@ -12,6 +12,7 @@ use crate::model::{
 
 use super::plan::Policy;
 use super::register::{found, is_told, may_refine, refine, supersede, tie, uncover};
+use super::settle::is_our_creation;
 
 /// How we came to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,7 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
     match &mut pair.sides[side] {
         Seen::Absent { id, at } if *id == seen.id && seen.at <= *at => return Effect::Stale,
         Seen::Present(present) => present.id = seen.id.clone(),
-        _ => pair.sides[side] = first_sighting(pair, side, seen),
+        _ => pair.sides[side] = first_sighting(pair, policy, side, seen),
     }
     let Seen::Present(present) = &mut pair.sides[side] else { return Effect::Nothing };
     let mut fold = Fold {
@@ -193,9 +194,11 @@ pub fn gone(pair: &mut Pair, side: Side, id: &RecordId, at: Timestamp) -> Effect
     }
 }
 
-/// A first sighting while words are in flight starts in doubt: the record may be younger than what was said of it.
-fn first_sighting(pair: &Pair, side: Side, seen: &Observation) -> Seen {
-    let doubt = pair.sent[side].is_some() && seen.source == Source::Event;
+/// A first sighting while words are in flight starts in doubt: the record may be younger than what was said of it. But
+/// the echo of our own creation says no less than the answer that is still on its way.
+fn first_sighting(pair: &Pair, policy: &Policy, side: Side, seen: &Observation) -> Seen {
+    let sent = pair.sent[side].as_ref().filter(|_| seen.source == Source::Event);
+    let doubt = sent.is_some_and(|sent| !is_our_creation(sent, policy, seen));
     Seen::Present(Box::new(Present { id: seen.id.clone(), fields: BTreeMap::new(), doubt, heard: 0 }))
 }
 

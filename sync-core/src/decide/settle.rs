@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::model::{
-    By, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal, Seen, Sent, SentKind,
-    Shown, Side, Timestamp, Value,
+    Author, By, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal, Seen, Sent,
+    SentKind, Shown, Side, Timestamp, Value,
 };
 
 use super::merge::{note, verdict};
+use super::observe::Observation;
 use super::plan::{Op, Policy, values};
 use super::register::supersede;
 
@@ -101,6 +102,19 @@ pub fn settle(pair: &mut Pair, policy: &Policy, side: Side, outcome: Outcome) {
     if creating && pair.sent[side].is_none() {
         promote_alias(pair, side);
     }
+}
+
+/// Whether this tells of the record as we made it just now, and of nobody but us.
+pub(super) fn is_our_creation(sent: &Sent, policy: &Policy, seen: &Observation) -> bool {
+    let ours = Author::Us(Some(sent.op.clone()));
+    let mut edits = seen.fields.values().flat_map(|heard| &heard.edits).peekable();
+    let by_us = edits.peek().is_some() && edits.all(|edit| edit.author == ours);
+    let as_sent = |field: &Field| {
+        let wanted = sent.fields.get(field).and_then(|agreed| agreed.value.as_ref());
+        let shown = seen.fields.get(field).and_then(|heard| heard.value.as_ref());
+        policy.entity.same(field, wanted, shown)
+    };
+    sent.kind == SentKind::Create && by_us && sent.fields.keys().chain(seen.fields.keys()).all(as_sent)
 }
 
 /// We looked for what a creation may have made, and the record that is there was made by somebody else. What it shows is

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::Status;
 use super::bisect::Group;
 use super::ledger::Message;
+use super::{SideStatus, Status};
 use crate::connector::{Answer, Connector, Cursor, Error, Lookup, Query, Receipt, Remedy, Write};
 use crate::layers::{Limiter, Permit};
 use crate::model::{PairId, RecordId, Side};
@@ -52,6 +52,9 @@ pub(super) enum Job {
     },
 }
 
+/// What the ledger answers a dispatcher: what to do, if anything, with the permit that came with the question.
+pub(super) type Reply = (Option<Job>, Permit);
+
 /// The results of a write, row by row, or of the call as a whole.
 pub(super) type Written = Result<Vec<Result<Receipt, Error>>, Error>;
 
@@ -67,7 +70,7 @@ pub(super) enum Report {
 
 impl Job {
     /// The kind of call it takes.
-    fn call(&self) -> Call {
+    pub(super) fn call(&self) -> Call {
         match self {
             Self::Read { .. } => Call::Read,
             Self::Find { .. } => Call::Find,
@@ -115,6 +118,8 @@ pub(super) struct Dispatcher {
     pub(super) limiter: Limiter,
     pub(super) ledger: mpsc::Sender<Message>,
     pub(super) status: watch::Receiver<Status>,
+    /// How often the ledger was asked since it last said what waits.
+    pub(super) asked: usize,
 }
 
 /// Makes calls until `stopping` turns true, then waits for those under way.
@@ -129,11 +134,14 @@ pub(super) async fn run(mut dispatcher: Dispatcher, mut stopping: watch::Receive
         };
         while under_way.try_join_next().is_some() {}
         // Not to be cancelled: the answer is an intent that is on disk already.
-        let Some((job, permit)) = dispatcher.ask(permit).await else { continue };
+        let Some(answer) = dispatcher.ask(permit).await else { break };
         let connector = Arc::clone(&dispatcher.connector);
         let (ledger, limiter, side) =
             (dispatcher.ledger.clone(), dispatcher.limiter.clone(), dispatcher.side);
+        // The next permit is asked for meanwhile: one turn of the ledger, and one commit, then answers several.
         under_way.spawn(async move {
+            let Ok((job, permit)) = answer.await else { return };
+            let Some(job) = job else { return permit.unused() };
             let report = call(&*connector, job).await;
             limiter.told(&connector.remaining());
             teach(&limiter, &report);
@@ -148,26 +156,31 @@ pub(super) async fn run(mut dispatcher: Dispatcher, mut stopping: watch::Receive
 impl Dispatcher {
     /// Waits until there is work and the budget allows a call.
     async fn permit(&mut self) -> Permit {
-        let side = self.side;
-        if self.status.wait_for(|s| s.sides[side].ready).await.is_err() {
-            std::future::pending::<()>().await;
+        while !self.has_work() {
+            if self.status.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            self.asked = 0;
         }
         self.limiter.acquire(None).await
     }
 
-    async fn ask(&self, permit: Permit) -> Option<(Job, Permit)> {
-        let (reply, answer) = oneshot::channel();
-        self.ledger.send(Message::Ask(self.side, reply)).await.ok()?;
-        match answer.await.ok().flatten() {
-            Some(job) => {
-                let permit = permit.named(job.call());
-                Some((job, permit))
-            }
-            None => {
-                permit.unused();
-                None
-            }
+    /// Whether there is more to ask for than was asked for already.
+    fn has_work(&mut self) -> bool {
+        if self.status.has_changed().unwrap_or(false) {
+            self.status.mark_unchanged();
+            self.asked = 0;
         }
+        let SideStatus { ready, waiting, .. } = self.status.borrow().sides[self.side];
+        ready && self.asked < waiting.max(1)
+    }
+
+    /// Asks for a job, which comes with the end of the ledger's turn. `None` when the ledger is gone.
+    async fn ask(&mut self, permit: Permit) -> Option<oneshot::Receiver<Reply>> {
+        self.asked += 1;
+        let (reply, answer) = oneshot::channel();
+        self.ledger.send(Message::Ask(self.side, permit, reply)).await.ok()?;
+        Some(answer)
     }
 }
 

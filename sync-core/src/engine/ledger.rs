@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::accept::Inbox;
 use super::bisect::Suspects;
 use super::bursts::Bursts;
-use super::dispatch::{Job, Report};
+use super::dispatch::{Reply, Report};
 use super::lanes::{Lane, Subject};
 use super::repair::Repair;
 use super::{Settings, Status, System};
 use crate::clock::{Clock, TokioClock};
 use crate::decide::{ConflictResolver, Policy};
 use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
+use crate::layers::Permit;
 use crate::model::{Class, Due, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
 use crate::retry::{Budget, Schedule};
 use crate::store::StoreError;
@@ -37,8 +38,8 @@ const MAX_SKEW: Duration = Duration::from_secs(24 * 3600);
 
 /// What the ledger hears.
 pub(super) enum Message {
-    /// A dispatcher holds a permit for a call and asks what to do with it.
-    Ask(Side, oneshot::Sender<Option<Job>>),
+    /// A dispatcher has a permit for a call and asks what to do with it.
+    Ask(Side, Permit, oneshot::Sender<Reply>),
     /// How a call went.
     Done(Side, Report),
     /// A person has said that what the brake holds back is meant.
@@ -117,8 +118,8 @@ pub(super) struct Ledger {
     /// Pairs of this turn, with their stored state (none for a new one).
     open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
     stored_meta: Option<Meta>,
-    answers: Vec<(oneshot::Sender<Option<Job>>, Option<Job>)>,
-    asks: PerSide<Vec<oneshot::Sender<Option<Job>>>>,
+    answers: Vec<(oneshot::Sender<Reply>, Reply)>,
+    asks: PerSide<Vec<(Permit, oneshot::Sender<Reply>)>>,
     released: Vec<(oneshot::Sender<u64>, u64)>,
 }
 
@@ -202,7 +203,7 @@ impl Ledger {
             let mut message = first;
             for _ in 0..TURN {
                 match message.or_else(|| self.messages.try_recv().ok()) {
-                    Some(Message::Ask(side, reply)) => self.asks[side].push(reply),
+                    Some(Message::Ask(side, permit, reply)) => self.asks[side].push((permit, reply)),
                     Some(Message::Done(side, report)) => self.hear_report(side, report).await?,
                     Some(Message::Release(reply)) => {
                         let waited = self.release_brakes();
@@ -217,9 +218,9 @@ impl Ledger {
             self.serve().await?;
             self.commit().await?;
             self.publish();
-            for (reply, job) in self.answers.drain(..) {
+            for (reply, answer) in self.answers.drain(..) {
                 // A dispatcher that is gone has been told to stop; the intent is found again at the next start.
-                let _ = reply.send(job);
+                let _ = reply.send(answer);
             }
             for (reply, waited) in self.released.drain(..) {
                 // Whoever asked has gone away.
@@ -282,13 +283,15 @@ impl Ledger {
 
     async fn serve(&mut self) -> Result<(), StoreError> {
         for side in Side::BOTH {
-            for reply in std::mem::take(&mut self.asks[side]) {
+            for (mut permit, reply) in std::mem::take(&mut self.asks[side]) {
                 let job = self.next_job(side).await?;
-                if job.is_some() {
+                if let Some(job) = &job {
                     self.desks[side].under_way += 1;
                     self.desks[side].calls += 1;
+                    // Before the next question: it must find the windows of this kind as full as they are.
+                    permit = permit.named(job.call());
                 }
-                self.answers.push((reply, job));
+                self.answers.push((reply, (job, permit)));
             }
         }
         Ok(())

@@ -332,6 +332,7 @@ impl Engine {
             limiter: system.limiter.clone(),
             ledger: self.shared.sender.clone(),
             status: self.shared.status.subscribe(),
+            asked: 0,
         }
     }
 

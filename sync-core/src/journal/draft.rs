@@ -72,7 +72,12 @@ impl Draft {
     /// As [`Store::scan`](crate::store::Store::scan).
     pub async fn waiting(&self, match_key: &str) -> Result<Vec<Waiting>, StoreError> {
         let prefix = Bytes::from(format!("w/{match_key}/"));
-        let stored = self.journal.store.scan(Table::Activities, &prefix, 1000).await?;
+        let scan = async |limit| self.journal.store.scan(Table::Activities, &prefix, limit).await;
+        // For most records nothing waits, and to find that out is asked for each new one.
+        let mut stored = scan(1).await?;
+        if stored.iter().any(|(key, _)| key.starts_with(&prefix)) {
+            stored = scan(1000).await?;
+        }
         let mut rows: BTreeMap<Bytes, Option<Bytes>> =
             stored.into_iter().map(|(key, row)| (key, Some(row))).collect();
         let from = (Table::Activities, prefix.clone());

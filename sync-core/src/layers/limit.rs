@@ -43,7 +43,7 @@ impl Limiter {
     /// Waits until one call may leave. Make it at once, and hold the permit until its response is here.
     ///
     /// Without a `call`, the windows for one kind of call are not waited for: ask [`Limiter::opens_in`] before choosing
-    /// what the permit is for, and then [name](Permit::named) it.
+    /// what the permit is for, and [name](Permit::named) it before asking again.
     pub async fn acquire(&self, call: Option<Call>) -> Permit {
         let shared = &self.shared;
         let _first = shared.first_in_line.lock().await;

@@ -26,6 +26,9 @@ const FILE_NAME: &str = "store.redb";
 /// Most memory for cached pages, in bytes.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
+/// As many rows are read on the calling thread.
+const FEW_ROWS: usize = 8;
+
 /// Keeps everything in one file, durably: what it acknowledges survives a crash and a power cut.
 ///
 /// Clones share one open file. Only one `RedbStore` can have a directory open, in this process or another. Every commit
@@ -115,18 +118,13 @@ impl Store for RedbStore {
         })
     }
 
+    /// A look at a few rows is like [`get`](Store::get); many rows are read elsewhere.
     async fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Rows, StoreError> {
+        if limit <= FEW_ROWS {
+            return self.shared.with(|database| scan(database, table, from, limit));
+        }
         let from = from.to_vec();
-        self.blocking(move |database| {
-            let rows = database.begin_read()?.open_table(definition(table))?;
-            let mut found = Rows::new();
-            for row in rows.range(from.as_slice()..)?.take(limit) {
-                let (key, value) = row?;
-                found.push((Bytes::copy_from_slice(key.value()), Bytes::copy_from_slice(value.value())));
-            }
-            Ok(found)
-        })
-        .await
+        self.blocking(move |database| scan(database, table, &from, limit)).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -222,6 +220,16 @@ impl Shared {
 enum Committed {
     Yes,
     PreconditionFailed,
+}
+
+fn scan(database: &Database, table: Table, from: &[u8], limit: usize) -> Result<Rows, redb::Error> {
+    let rows = database.begin_read()?.open_table(definition(table))?;
+    let mut found = Rows::new();
+    for row in rows.range(from..)?.take(limit) {
+        let (key, value) = row?;
+        found.push((Bytes::copy_from_slice(key.value()), Bytes::copy_from_slice(value.value())));
+    }
+    Ok(found)
 }
 
 fn commit(database: &Database, batch: &Batch) -> Result<Committed, redb::Error> {

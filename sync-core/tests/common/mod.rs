@@ -59,13 +59,13 @@ pub(crate) fn shown(value: &str) -> Heard {
     Heard { value: text(value), edits: Vec::new(), over: Over::Untold }
 }
 
-pub(crate) fn seen<const N: usize>(
+pub(crate) fn seen(
     side: Side,
     source: Source,
     seconds: i64,
-    fields: [(Field, Heard); N],
+    fields: impl IntoIterator<Item = (Field, Heard)>,
 ) -> Observation {
-    Observation { id: id(side), at: at(seconds), source, fields: BTreeMap::from(fields) }
+    Observation { id: id(side), at: at(seconds), source, fields: fields.into_iter().collect() }
 }
 
 /// News of one field, by webhook, at the time of the edit itself.

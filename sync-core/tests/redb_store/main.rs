@@ -8,6 +8,9 @@ mod disk;
 mod engine;
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use disk::Disk;
@@ -83,6 +86,18 @@ fn is_a_place_that_cannot_be_a_directory_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = RedbStore::open(file.path()).unwrap_err();
     assert!(error.to_string().contains(file.path().to_str().unwrap()), "{error}");
+}
+
+/// The ledger looks something up for every event. To hand that to another thread costs more than to do it.
+#[tokio::test]
+async fn is_a_look_at_a_few_rows_done_without_waiting() {
+    let store = open(&Disk::default()).unwrap();
+    store.commit(batch(0)).await.unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let got = pin!(store.get(Table::Meta, b"count")).poll(&mut context);
+    assert!(matches!(got, Poll::Ready(Ok(Some(_)))));
+    let scanned = pin!(store.scan(Table::Pairs, b"", 1)).poll(&mut context);
+    assert!(matches!(scanned, Poll::Ready(Ok(rows)) if rows.len() == 1));
 }
 
 #[tokio::test]
