@@ -11,8 +11,8 @@ use connector_stripe::{Stripe, StripeConfig};
 use criterion::{Criterion, criterion_group, criterion_main};
 use sync_core::connector::{Connector, Delivery};
 use sync_core::decide::{
-    Effect, Heard, LastWriterWins, Observation, Op, Outcome, Policy, Source, agree, intend, observe, plan,
-    settle,
+    Effect, Heard, LastWriterWins, Observation, Op, Outcome, Over, Policy, Source, agree, intend, observe,
+    plan, settle,
 };
 use sync_core::http::{Request, Response, Transport, TransportError};
 use sync_core::journal::{Arrival, Draft, Journal};
@@ -138,7 +138,7 @@ fn look_again(c: &mut Criterion) {
         observe(&mut pair, &policy, side, &told(side, "Lovelace", 1));
     }
     agree(&mut pair, &policy);
-    let value = |value| Heard { value, edits: Vec::new(), over: None };
+    let value = |value| Heard { value, edits: Vec::new(), over: Over::Untold };
     let fields = fields("Lovelace").into_iter().map(|(field, text)| (field, value(text))).collect();
     let at = Timestamp::from_secs(3);
     let listed = Observation { id: RecordId::new(Side::Left.as_str()), at, source: Source::Listed, fields };

@@ -11,9 +11,9 @@ use connector_hubspot::fake::{FakeConfig as HubSpotFake, FakeHubSpot};
 use connector_hubspot::{HubSpot, HubSpotConfig};
 use connector_stripe::fake::{FakeConfig as StripeFake, FakeStripe};
 use connector_stripe::{Stripe, StripeConfig};
-use sync_core::clock::TokioClock;
+use sync_core::clock::{Clock, TokioClock};
 use sync_core::http::Request;
-use sync_core::model::{Entity, Side};
+use sync_core::model::{Entity, Side, Timestamp};
 use sync_core::{Engine, Settings};
 use tokio::sync::{mpsc, watch};
 
@@ -68,6 +68,8 @@ pub(super) struct World {
     /// Changes whenever an engine ends: what it was doing is cut short.
     pub(super) lives: watch::Sender<u64>,
     pub(super) deliveries: Mutex<Deliveries>,
+    /// When engines ended.
+    pub(super) ends: Mutex<Vec<Timestamp>>,
     /// Deliveries under way.
     pub(super) posting: AtomicU64,
     /// Crash once the engine was polled this often more; 0: not planned.
@@ -103,6 +105,7 @@ impl World {
             engine: Mutex::default(),
             lives: watch::Sender::new(0),
             deliveries: Mutex::default(),
+            ends: Mutex::default(),
             posting: AtomicU64::new(0),
             fuse: AtomicU32::new(0),
             fuse_down: Mutex::default(),
@@ -134,6 +137,7 @@ impl World {
             *lock(&self.engine) = Some(engine.clone());
             let down = self.live(&engine, &mut orders).await;
             *lock(&self.engine) = None;
+            lock(&self.ends).push(self.clock.now());
             self.lives.send_modify(|n| *n += 1);
             drop(engine);
             while orders.try_recv().is_ok() {}

@@ -204,8 +204,8 @@ fn first_sighting(pair: &Pair, policy: &Policy, side: Side, seen: &Observation) 
 
 /// Nobody knew whether our words arrived, and now others are there. A write arrives whole, so if a part of it `landed`, the
 /// others were typed over it, even if they are what was there before. If nothing of it landed, words of which we had not
-/// heard may have been typed over ours all the same: they stand, and ours are kept in the history.
-/// Where the side keeps a history, that has told.
+/// heard may have been typed over ours all the same. Either may be an accident, so they stand and ours are kept in the
+/// history. Where the side keeps a history, that has told.
 fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Observation, &[Field])) {
     let Some(sent) = pair.sent[side].clone() else { return };
     // Emptiness is no proof: it may have been there for other reasons.
@@ -227,7 +227,7 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
             let said = Said { value: agreed.value.clone(), at: agreed.at, over: 0 };
             let lost = Lost { field: field.clone(), side: agreed.from, said };
             pair.base.insert(field, agreed);
-            (!arrived).then(|| pair.remember(lost));
+            pair.remember(lost);
         }
     }
 }
