@@ -68,7 +68,11 @@ pub(crate) fn receipt(
         return Err(Error::Missing);
     }
     let record = record(config, customer).ok_or_else(unreadable)?;
-    Ok(Receipt { record: Some(record), at: date(response.headers()) })
+    // A creation that is repeated under its name is answered with the first answer (Stripe API reference, idempotent
+    // requests): however late it comes, it shows the customer as of its creation.
+    let created = record.created_at.filter(|_| purpose == Purpose::Create);
+    let at = created.or_else(|| date(response.headers()));
+    Ok(Receipt { record: Some(record), at })
 }
 
 /// What it means that there was no answer at all.

@@ -121,11 +121,13 @@ impl<'a> Judge<'a> {
         // Of what was deleted before anybody heard that it was made, nobody can say that it was there: the call was not
         // answered, or the engine ended while the answer was on its way.
         let ends = lock(&self.world.ends).clone();
+        let unheard = [self.world.hubspot.unheard(), self.world.stripe.unheard()].concat();
         let unanswered = |c: &Change| {
             let failed = |status: Option<u16>| status.is_none_or(|s| s >= 300);
-            let arrived = c.at.plus(Duration::from_millis(self.setup.network_ms + self.setup.store_ms + 1));
+            let way = Duration::from_millis(self.setup.network_ms + self.setup.store_ms + 1);
             calls.iter().flatten().any(|k| k.at == c.at && k.method == Method::POST && failed(k.status))
-                || ends.iter().any(|end| (c.at..=arrived).contains(end))
+                || unheard.contains(&c.at)
+                || ends.iter().any(|end| (c.at.minus(way)..=c.at.plus(way)).contains(end))
         };
         let made = |changes: &[Change], key: &str, twin: Option<&str>| {
             let gone = |c: &Change| {

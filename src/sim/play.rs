@@ -123,11 +123,11 @@ fn subscribe(world: &World) {
     world.stripe.with(|s, _| s.config.webhooks.url = Some(format!("{ADDRESS}/webhooks/stripe")));
 }
 
-/// L4: lets the engine find what was lost. What it then writes may cover further words that were lost, so that it has to
-/// ask again.
+/// L4: lets the engine find what was lost, or not understood. What it then writes may cover further words that were lost, so
+/// that it has to ask again.
 async fn repair(world: &World, setup: &Setup) -> Verdict {
     let mut written = None;
-    while setup.lost_percent > 0 && written != Some(writes(world)) {
+    while setup.asks && written != Some(writes(world)) {
         written = Some(writes(world));
         asks(world, setup).await?;
         converge(world).await?;

@@ -44,6 +44,8 @@ pub(super) struct Wire<F> {
     longest_ms: u64,
     calls: AtomicU64,
     dark: Mutex<Dark>,
+    /// When calls arrived whose answers nobody waited for.
+    unheard: Mutex<Vec<Timestamp>>,
     /// Writes that changed nothing although only we had written what they found (P7).
     idle: Mutex<Vec<String>>,
 }
@@ -56,8 +58,20 @@ impl<F: Emulator> Wire<F> {
         (seed, longest_ms): (u64, u64),
     ) -> Self {
         let dark = Mutex::new(Dark { until: clock.now(), calls: Vec::new() });
-        let (changed, calls, idle) = (Notify::new(), AtomicU64::new(0), Mutex::default());
-        Self { system: Mutex::new(system), clock, changed, trace, seed, longest_ms, calls, dark, idle }
+        let (changed, calls) = (Notify::new(), AtomicU64::new(0));
+        let (unheard, idle) = (Mutex::default(), Mutex::default());
+        Self {
+            system: Mutex::new(system),
+            clock,
+            changed,
+            trace,
+            seed,
+            longest_ms,
+            calls,
+            dark,
+            unheard,
+            idle,
+        }
     }
 
     /// Looks at the system or acts on it.
@@ -81,6 +95,11 @@ impl<F: Emulator> Wire<F> {
     /// When calls ran into an outage.
     pub(super) fn dark_calls(&self) -> Vec<Timestamp> {
         lock(&self.dark).calls.clone()
+    }
+
+    /// When calls arrived whose answers nobody waited for.
+    pub(super) fn unheard(&self) -> Vec<Timestamp> {
+        lock(&self.unheard).clone()
     }
 
     /// Half the network's time, different for each call and each way.
@@ -158,10 +177,11 @@ impl<F: Emulator> Transport for Line<F> {
         // What has left arrives, whatever becomes of the caller.
         tokio::spawn(async move {
             tokio::time::sleep(wire.delay("there", number)).await;
-            let reply = wire.arrive(&request);
+            let (arrived, reply) = (wire.clock.now(), wire.arrive(&request));
             tokio::time::sleep(reply.delay + wire.delay("back", number)).await;
-            // A caller that gave up does not mind.
-            let _ = answer.send(reply.response);
+            if answer.send(reply.response).is_err() {
+                lock(&wire.unheard).push(arrived);
+            }
         });
         let lost = || TransportError::NoAnswer("connection closed".to_owned());
         answered.await.ok().flatten().ok_or_else(lost)

@@ -139,3 +139,14 @@ fn does_what_was_typed_over_another_word_stand_where_ours_covers_both() {
     let covered = field(&pair, Side::Right, FIRST_NAME).covered.as_ref().expect("ours is shown");
     assert_eq!(covered.value, text("Cid"), "whatever the order of values says");
 }
+
+#[test]
+fn is_a_word_that_we_knew_and_wrote_over_known_for_new_when_it_is_there_again() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Cid", 10));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 11));
+    write(&mut pair, Side::Right, 10);
+    assert_eq!(lost(&pair), [(Side::Right, Some("Cid"))], "Bea is later");
+    read(&mut pair, Side::Right, 10, [(FIRST_NAME, shown("Cid"))]);
+    assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Cid"), "typed over Bea");
+}

@@ -198,7 +198,7 @@ async fn a_customer_becomes_a_record_with_mark_and_twin() {
         "metadata":{"wane_pair_id":"p1","twin_id":"101","wane_first_name":"Ada","theirs":"x"}}"#;
     let (stripe, _) = answered(config(), Ok(response(200, &[DATE], body)));
     let receipt = write(&stripe, create("op", &[])).await.unwrap();
-    assert_eq!(receipt.at, Some(Timestamp::from_secs(784_111_777)));
+    assert_eq!(receipt.at, Some(Timestamp::from_secs(1_700_000_000)), "as of its creation");
     let record = receipt.record.unwrap();
     assert_eq!(record.id, RecordId::new("cus_1"));
     assert_eq!(record.mark, Some(PairId::new("p1")));

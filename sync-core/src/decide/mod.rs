@@ -12,6 +12,7 @@
 //! The base has one rule: it moves only when a side is *seen* to hold what we sent, or both are known to agree. Freedom
 //! from loops, recovery and conflict detection all follow from it.
 
+mod hint;
 pub mod identity;
 mod merge;
 mod observe;
@@ -20,8 +21,9 @@ mod register;
 mod resolve;
 mod settle;
 
+pub use hint::{Hint, hint};
 pub use merge::agree;
-pub use observe::{Effect, Heard, Hint, Observation, Over, Source, gone, hint, observe};
+pub use observe::{Effect, Heard, Observation, Over, Source, gone, observe};
 pub use plan::{Op, Policy, is_blocked, plan};
 pub use resolve::{ConflictResolver, LastWriterWins, PreferSide, Rival};
 pub use settle::{Outcome, intend, not_found, not_ours, restate, settle};

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Agreed, Author, By, Edit, Field, Lost, Pair, Present, RecordId, Said, Seen, Sent, SentKind, Shown, Side,
-    Timestamp, Value, print,
+    Agreed, Author, By, Edit, Field, Lost, Moment, Pair, Present, RecordId, Said, Seen, Sent, SentKind,
+    Shown, Side, Timestamp, Value, print,
 };
 
 use super::plan::Policy;
-use super::register::{found, is_told, may_refine, refine, supersede, tie, uncover};
+use super::register::{found, is_told, may_refine, refine, supersede, tie, typed_in_that_tick, uncover};
 use super::settle::is_our_creation;
 
 /// How we came to know.
@@ -38,19 +38,6 @@ pub struct Observation {
     pub source: Source,
     /// What was said, field by field.
     pub fields: BTreeMap<Field, Heard>,
-}
-
-/// That something happened to a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// The record.
-    pub id: RecordId,
-    /// When, by the side's clock.
-    pub at: Timestamp,
-    /// Who did it, as far as the side says.
-    pub author: Author,
-    /// The field that changed and what it became, if told.
-    pub told: Option<(Field, Option<Value>)>,
 }
 
 /// What was said about one field.
@@ -114,12 +101,18 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
         sent: pair.sent[side].as_ref(),
         base: &pair.base,
         landed: Vec::new(),
+        again: Vec::new(),
         lost: Vec::new(),
         effect: Effect::Nothing,
         edited: false,
     };
     let settles = fold.all(seen);
-    let (effect, landed, lost) = (fold.effect, fold.landed, fold.lost);
+    let (effect, landed, again, lost) = (fold.effect, fold.landed, fold.again, fold.lost);
+    for (field, moment) in again {
+        if let Some(base) = pair.base.get_mut(&field) {
+            base.heard[side].and.retain(|known| !known.may_be(&moment));
+        }
+    }
     for (field, said) in lost {
         pair.remember(Lost { field, side, said });
     }
@@ -132,53 +125,6 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
         pair.sent[side] = None;
     }
     effect
-}
-
-/// Folds in that something happened to a record, without its content. `told` is the one field that is said to have
-/// changed. Unless it is our own echo or old news, the record must be read.
-pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect {
-    match &mut pair.sides[side] {
-        Seen::Absent { at, .. } if hint.at <= *at => return Effect::Stale,
-        Seen::Present(present) => {
-            let sent = pair.sent[side].as_ref();
-            let effect = known(present, sent, policy, hint);
-            present.doubt |= effect == Effect::Changed;
-            // Even a value we know counts as heard: a read that is under way may have missed it.
-            present.heard += u32::from(effect == Effect::Changed || is_later(present, hint));
-            return effect;
-        }
-        _ => {}
-    }
-    pair.sides[side] = Seen::unread(hint.id.clone());
-    Effect::Changed
-}
-
-fn is_later(present: &Present, hint: &Hint) -> bool {
-    let told = hint.told.as_ref().and_then(|(field, _)| present.fields.get(field));
-    told.is_some_and(|shown| hint.at > shown.at)
-}
-
-/// Whether a hint tells something: `Changed` when only a read can say.
-fn known(present: &Present, sent: Option<&Sent>, policy: &Policy, hint: &Hint) -> Effect {
-    let ours = matches!(hint.author, Author::Us(_));
-    let Some((field, value)) = &hint.told else {
-        return if ours { Effect::Nothing } else { Effect::Changed };
-    };
-    let same = |other: &Option<Value>| policy.entity.same(field, other.as_ref(), value.as_ref());
-    let Some(shown) = present.fields.get(field) else { return Effect::Changed };
-    let in_flight = sent.and_then(|s| s.fields.get(field));
-    let echo = ours && in_flight.is_some_and(|agreed| same(&agreed.value));
-    // While other words are on their way, the value we know may be a person's answer to them.
-    let overtaken = in_flight.is_some_and(|agreed| !same(&agreed.value)) && !ours && hint.at > shown.at;
-    // Of a value that was merely found, it tells that somebody typed it.
-    let typed = shown.by == By::Nobody && hint.author == Author::Other;
-    if echo || (same(&shown.value) && !overtaken && !typed) {
-        Effect::Nothing
-    } else if hint.at <= shown.at && (ours || shown.by == By::Person) {
-        Effect::Stale
-    } else {
-        Effect::Changed
-    }
 }
 
 /// Folds in that the record of `side` is gone.
@@ -253,6 +199,8 @@ struct Fold<'a> {
     base: &'a BTreeMap<Field, Agreed>,
     /// Fields that were seen to hold what we sent.
     landed: Vec<Field>,
+    /// What somebody typed once more over what we wrote in view of it.
+    again: Vec<(Field, Moment)>,
     /// Edits of one instant, of which only one can have come last.
     lost: Vec<(Field, Said)>,
     effect: Effect,
@@ -340,6 +288,11 @@ impl Fold<'_> {
             return;
         }
         let effect = if settles {
+            let typed = typed_in_that_tick(old, &new).filter(|_| !ours && old.by == By::Us);
+            let knew = |m: &Moment| {
+                self.base.get(field).is_some_and(|b| b.heard[self.side].and.iter().any(|k| k.may_be(m)))
+            };
+            self.again.extend(typed.filter(knew).map(|moment| (field.clone(), moment)));
             found(old, new, ours)
         } else if at > old.at && seen.source == Source::Event {
             supersede(old, new)

@@ -114,11 +114,16 @@ fn is_later(new: &Shown, old: &Shown) -> bool {
     (new.by, &new.value) > (old.by, &old.value)
 }
 
+/// What a person was known to have typed in the last tick, if it is what a read found.
+pub(super) fn typed_in_that_tick(old: &Shown, new: &Shown) -> Option<Moment> {
+    told(old, &Shown { at: old.at, exact: true, by: By::Person, ..new.clone() })
+}
+
 /// A read found this value, with nothing heard since it was asked for: it came after all that was known. If it is one of
 /// the values that people typed in the last tick, and not `in_flight`, that one came last.
 pub(super) fn found(old: &mut Shown, new: Shown, in_flight: bool) -> Effect {
-    let of_that_tick = Shown { at: old.at, exact: true, by: By::Person, ..new.clone() };
-    if let Some(known) = told(old, &of_that_tick).filter(|_| !in_flight) {
+    if let Some(known) = typed_in_that_tick(old, &new).filter(|_| !in_flight) {
+        let of_that_tick = Shown { at: old.at, exact: true, by: By::Person, ..new };
         return supersede(old, Shown { over: known.over, ..of_that_tick });
     }
     let (at, floor) = (new.at.max(old.at), Some(old.at));
