@@ -174,7 +174,7 @@ impl Quota {
     ///
     /// The whole is the rate of the shortest window for all calls; without one, there is nothing to halve.
     pub fn slow_down(&mut self, now: Duration) {
-        let whole = self.windows.iter().map(|w| w.window).filter(|w| w.only.is_none() && w.calls > 0);
+        let whole = self.windows.iter().map(|w| w.window).filter(|w| w.only.is_none());
         let Some(shortest) = whole.min_by_key(|w| w.per) else { return };
         let settled = self.paused_until.max(now);
         self.pace = Some(match self.pace.take() {
