@@ -117,6 +117,13 @@ mod tests {
     }
 
     #[test]
+    fn is_a_day_the_longest_wait() {
+        let (day, week) = (Duration::from_secs(86_400), Duration::from_secs(604_800));
+        let delay = Schedule { base: week, max: week, factor: 1.0 }.delay(0, 7);
+        assert!(delay >= day / 2 && delay <= day, "{delay:?}");
+    }
+
+    #[test]
     fn do_seeds_spread_waits_evenly_over_the_upper_half() {
         let mut quarters = [0; 4];
         for seed in 0..4000 {

@@ -75,6 +75,19 @@ proptest! {
     }
 }
 
+#[test]
+fn does_an_update_write_only_what_belongs_to_a_change() {
+    let desired =
+        Fields::from([(EMAIL, Value::new("a@b.c")), (FIRST_NAME, Value::new("Ada")), (LAST_NAME, None)]);
+    let update = |changed: &[Field]| {
+        let native = mapping().update(&desired, &changed.iter().cloned().collect());
+        native.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(update(&[EMAIL]), ["email"]);
+    assert_eq!(update(&[LAST_NAME]), ["first_half", "last_half", "name"], "they only make sense together");
+    assert_eq!(update(&[]), [""; 0]);
+}
+
 /// What a broken lens gets wrong.
 #[derive(Debug, Clone, Copy)]
 enum Bug {

@@ -5,9 +5,9 @@
 mod common;
 
 use common::*;
-use sync_core::decide::{Effect, Heard, Hint, Op, Source, agree, gone, hint, observe, plan};
+use sync_core::decide::{Effect, Heard, Op, Source, agree, gone, observe, plan};
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
-use sync_core::model::{Author, By, Field, OpId, Pair, Seen, Side, Value};
+use sync_core::model::{Author, By, OpId, Pair, RecordId, Side};
 
 /// A settled pair whose left first name was changed to `Bea`, with the write of it to the right under way.
 fn with_words_in_flight() -> (Pair, OpId) {
@@ -104,6 +104,13 @@ fn does_an_edit_that_meets_our_words_on_the_way_raise_doubt() {
     let mut pair = settled();
     hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 11));
     assert!(!in_doubt(&pair, Side::Right), "without words in flight there is no question");
+    // The same, of which only the content is told.
+    for (now, doubt) in [("Eva", true), ("Bea", false)] {
+        let (mut pair, _) = with_words_in_flight();
+        let snapshot = seen(Side::Right, Source::Event, 11, [(FIRST_NAME, shown(now))]);
+        assert_eq!(observe(&mut pair, &policy(), Side::Right, &snapshot), Effect::Changed);
+        assert_eq!(in_doubt(&pair, Side::Right), doubt, "{now}");
+    }
 }
 
 #[test]
@@ -225,6 +232,8 @@ fn is_what_a_settling_read_finds_true_whatever_the_clocks_say() {
     read(&mut pair, Side::Right, 50, [(FIRST_NAME, shown("Eva"))]);
     assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some("Eva"));
     assert!(field(&pair, Side::Right, FIRST_NAME).at >= at(100), "it came after what was known");
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 60));
+    assert_eq!(field(&pair, Side::Right, FIRST_NAME).at, at(100), "so an earlier edit did not lead to it");
     assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Eva"));
 }
 
@@ -241,6 +250,14 @@ fn whose_edit_is_a_value_that_a_read_finds() {
     hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 10));
     read(&mut pair, Side::Right, 20, [(FIRST_NAME, shown("Ann"))]);
     assert_eq!(field(&pair, Side::Right, FIRST_NAME).by, By::Us);
+    // Whose it is said to be, although something later had been told.
+    for (author, by) in [(Author::Us(None), By::Us), (Author::Other, By::Person)] {
+        let mut pair = settled();
+        hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 100));
+        read(&mut pair, Side::Right, 150, [(FIRST_NAME, edited("Dan", 50, author))]);
+        let right = field(&pair, Side::Right, FIRST_NAME);
+        assert_eq!((right.by, right.at), (by, at(100)), "it came after what was known");
+    }
 }
 
 #[test]
@@ -277,6 +294,8 @@ fn are_values_compared_by_meaning_but_kept_as_typed() {
 #[test]
 fn what_does_news_of_a_deleted_record_do() {
     let mut pair = settled();
+    assert_eq!(gone(&mut pair, Side::Right, &RecordId::new("other"), at(20)), Effect::Nothing);
+    assert_eq!(pair, settled(), "it was another record");
     assert_eq!(gone(&mut pair, Side::Right, &id(Side::Right), at(20)), Effect::Changed);
     let deleted = pair.clone();
     assert_eq!(gone(&mut pair, Side::Right, &id(Side::Right), at(20)), Effect::Nothing);
@@ -296,78 +315,6 @@ fn are_words_to_a_deleted_record_forgotten() {
     gone(&mut pair, Side::Right, &id(Side::Right), at(20));
     assert_eq!(pair.sent[Side::Right], None);
     assert_eq!(plan(&pair, &policy()), []);
-}
-
-/// A hint about the right record at a second.
-fn thin(seconds: i64, author: Author, told: Option<(Field, &str)>) -> Hint {
-    let told = told.map(|(field, value)| (field, Value::new(value)));
-    Hint { id: id(Side::Right), at: at(seconds), author, told }
-}
-
-#[test]
-fn when_does_a_hint_call_for_a_read() {
-    let us = || Author::Us(None);
-    let settled_table = [
-        ("something changed", thin(9, Author::Other, None), Effect::Changed),
-        ("we changed something", thin(9, us(), None), Effect::Nothing),
-        ("a value we know", thin(9, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Nothing),
-        ("another value", thin(9, Author::Other, Some((FIRST_NAME, "Eva"))), Effect::Changed),
-        ("an older value of ours", thin(1, us(), Some((FIRST_NAME, "Eva"))), Effect::Stale),
-        (
-            "an older edit that our value covered",
-            thin(1, Author::Other, Some((FIRST_NAME, "Eva"))),
-            Effect::Changed,
-        ),
-        ("a field never told of", thin(9, Author::Other, Some((PHONE, "+1555"))), Effect::Changed),
-    ];
-    for (case, news, effect) in settled_table {
-        let mut pair = settled();
-        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{case}");
-        assert_eq!(in_doubt(&pair, Side::Right), effect == Effect::Changed, "{case}");
-    }
-}
-
-#[test]
-fn when_does_a_hint_call_for_a_read_while_words_are_in_flight() {
-    let table = [
-        ("our echo", thin(11, Author::Us(None), Some((FIRST_NAME, "Bea"))), Effect::Nothing),
-        ("a person's answer", thin(11, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Changed),
-        ("the value from before", thin(2, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Nothing),
-    ];
-    for (case, news, effect) in table {
-        let (mut pair, _) = with_words_in_flight();
-        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{case}");
-    }
-}
-
-#[test]
-fn is_a_hint_older_than_a_persons_edit_stale() {
-    let mut pair = settled();
-    hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 20));
-    let old = thin(19, Author::Other, Some((FIRST_NAME, "Bea")));
-    assert_eq!(hint(&mut pair, &policy(), Side::Right, &old), Effect::Stale);
-    assert!(!in_doubt(&pair, Side::Right));
-}
-
-#[test]
-fn does_a_hint_that_tells_nothing_new_still_disturb_a_read_under_way() {
-    let mut pair = settled();
-    let asked = present(&pair, Side::Right).heard;
-    hint(&mut pair, &policy(), Side::Right, &thin(30, Author::Other, Some((FIRST_NAME, "Ann"))));
-    let missed = seen(Side::Right, Source::Read(asked), 29, [(FIRST_NAME, shown("Eva"))]);
-    observe(&mut pair, &policy(), Side::Right, &missed);
-    assert_ne!(value(&pair, Side::Right, FIRST_NAME), Some("Eva"), "the read may be older than the hint");
-}
-
-#[test]
-fn what_does_a_hint_about_an_unknown_or_deleted_record_do() {
-    let mut pair = newcomer();
-    assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(9, Author::Other, None)), Effect::Changed);
-    assert_eq!(pair.sides[Side::Right], Seen::unread(id(Side::Right)));
-    gone(&mut pair, Side::Right, &id(Side::Right), at(20));
-    assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(19, Author::Other, None)), Effect::Stale);
-    assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(21, Author::Other, None)), Effect::Changed);
-    assert!(in_doubt(&pair, Side::Right));
 }
 
 #[test]

@@ -5,9 +5,10 @@
 mod common;
 
 use common::{
-    at, begin, event, field, hear, in_doubt, lost, policy, read, settled, shown, text, typed, value, wanted,
+    at, begin, edited, event, field, hear, in_doubt, lost, policy, read, seen, settled, shown, text, typed,
+    value, wanted,
 };
-use sync_core::decide::{Effect, Heard, Outcome, Over, observe, settle};
+use sync_core::decide::{Effect, Heard, Outcome, Over, Source, observe, settle};
 use sync_core::model::entity::FIRST_NAME;
 use sync_core::model::{Author, By, Edit, Pair, Side};
 
@@ -55,7 +56,7 @@ fn begin_nothing(pair: &mut Pair) {
 fn does_what_was_typed_over_ours_in_the_same_second_stand() {
     let mut pair = overwritten();
     hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", "Cid", 10));
-    read(&mut pair, Side::Right, 10, [(FIRST_NAME, shown("Cid"))]);
+    read(&mut pair, Side::Right, 12, [(FIRST_NAME, shown("Cid"))]);
     let right = field(&pair, Side::Right, FIRST_NAME);
     assert_eq!(
         (right.by, right.at, right.exact),
@@ -63,6 +64,16 @@ fn does_what_was_typed_over_ours_in_the_same_second_stand() {
         "the edit itself, not the read"
     );
     assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Cid"));
+}
+
+#[test]
+fn is_our_word_a_persons_who_typed_it_again_in_that_second() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 10));
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Cid", "Ann", 10));
+    read(&mut pair, Side::Right, 12, [(FIRST_NAME, shown("Ann"))]);
+    let right = field(&pair, Side::Right, FIRST_NAME);
+    assert_eq!((right.by, right.at, right.exact), (By::Person, at(10), true));
 }
 
 #[test]
@@ -149,4 +160,153 @@ fn is_a_word_that_we_knew_and_wrote_over_known_for_new_when_it_is_there_again() 
     assert_eq!(lost(&pair), [(Side::Right, Some("Cid"))], "Bea is later");
     read(&mut pair, Side::Right, 10, [(FIRST_NAME, shown("Cid"))]);
     assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Cid"), "typed over Bea");
+}
+
+/// What a person said on the right last, as far as is known, covered by ours or not.
+fn said(pair: &Pair) -> Option<String> {
+    let said = field(pair, Side::Right, FIRST_NAME).said();
+    said.map(|said| said.value.map_or(String::new(), |v| v.as_str().to_owned()))
+}
+
+fn ours(value: &str, seconds: i64) -> Heard {
+    edited(value, seconds, Author::Us(None))
+}
+
+/// All of this is told of the right first name, in this order and in the reverse one.
+fn told(news: &[Heard]) -> [Pair; 2] {
+    let mut reversed = news.to_vec();
+    reversed.reverse();
+    [news.to_vec(), reversed].map(|news| {
+        let mut pair = settled();
+        for heard in news {
+            hear(&mut pair, Side::Right, FIRST_NAME, heard);
+        }
+        pair
+    })
+}
+
+#[test]
+fn does_ours_count_as_shown_until_a_read_tells_which_of_two_came_last() {
+    for pair in told(&[ours("Bea", 10), typed("Cid", 10)]) {
+        assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some("Bea"));
+        assert_eq!(field(&pair, Side::Right, FIRST_NAME).by, By::Us);
+        assert_eq!(said(&pair).as_deref(), Some("Cid"), "what was typed counts as covered");
+        assert!(in_doubt(&pair, Side::Right));
+    }
+}
+
+#[test]
+fn does_the_order_of_a_history_tell_which_of_one_tick_came_last() {
+    let mut pair = settled();
+    let edit = |value| Edit { value: text(value), at: at(10), author: Author::Other };
+    let history = Heard { value: text("Amy"), edits: vec![edit("Amy"), edit("Zoe")], over: Over::Untold };
+    assert_eq!(hear(&mut pair, Side::Right, FIRST_NAME, history), Effect::Changed);
+    assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some("Amy"), "the newest comes first");
+    assert!(!in_doubt(&pair, Side::Right));
+}
+
+#[test]
+fn is_what_ours_covers_still_covered_by_another_of_ours() {
+    for pair in told(&[typed("Cid", 9), ours("Bea", 10), ours("Dan", 10)]) {
+        assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some("Dan"), "by the order of values");
+        assert_eq!(said(&pair).as_deref(), Some("Cid"));
+    }
+}
+
+#[test]
+fn which_of_several_edits_under_ours_came_last() {
+    let table: [(&str, &[Heard], &str); 4] = [
+        ("a later tick", &[typed("Eva", 8), typed("Cid", 9)], "Cid"),
+        ("one tick: the order of values", &[typed("Cid", 9), typed("Eva", 9)], "Eva"),
+        ("the tick of ours: over ours", &[replaced("Ann", "Zoe", 10), replaced("Bea", "Amy", 10)], "Amy"),
+        (
+            "a later tick, though not over ours",
+            &[replaced("Bea", "Eva", 8), replaced("Eva", "Cid", 9)],
+            "Cid",
+        ),
+    ];
+    for (case, edits, last) in table {
+        for order in [[0, 1], [1, 0]] {
+            let mut pair = settled();
+            hear(&mut pair, Side::Right, FIRST_NAME, ours("Bea", 10));
+            for index in order {
+                hear(&mut pair, Side::Right, FIRST_NAME, edits[index].clone());
+            }
+            assert_eq!(said(&pair).as_deref(), Some(last), "{case}");
+        }
+    }
+}
+
+#[test]
+fn is_only_what_was_typed_in_the_same_tick_a_rival() {
+    let table: [(&[Heard], Option<&str>); 4] = [
+        (&[typed("Eva", 8), typed("Cid", 9)], None),
+        (&[typed("Amy", 9), typed("Eva", 9)], Some("Amy")),
+        (&[typed("Eva", 9), typed("Amy", 9)], Some("Amy")),
+        (&[replaced("Ann", "Cid", 9), replaced("Eva", "Cid", 9)], None),
+    ];
+    for (edits, kept) in table {
+        let mut pair = settled();
+        hear(&mut pair, Side::Right, FIRST_NAME, ours("Bea", 10));
+        for edit in edits {
+            hear(&mut pair, Side::Right, FIRST_NAME, edit.clone());
+        }
+        let kept: Vec<_> = kept.map(|kept| (Side::Right, Some(kept))).into_iter().collect();
+        assert_eq!(lost(&pair), kept);
+    }
+}
+
+#[test]
+fn is_what_was_under_ours_already_nothing_new() {
+    let mut pair = settled();
+    for heard in [ours("Bea", 20), typed("Cid", 9), typed("Amy", 9)] {
+        hear(&mut pair, Side::Right, FIRST_NAME, heard);
+    }
+    let before = pair.clone();
+    for (case, again) in [
+        ("what ours covers", typed("Cid", 9)),
+        ("its rival", typed("Amy", 9)),
+        ("an older one of ours", ours("Dan", 19)),
+        ("an older one of ours than that", ours("Dan", 8)),
+    ] {
+        assert_eq!(hear(&mut pair, Side::Right, FIRST_NAME, again), Effect::Stale, "{case}");
+        assert_eq!(pair, before, "{case}");
+    }
+    // Of the tick of Cid nothing needs to be known any more.
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 12));
+    assert_eq!(field(&pair, Side::Right, FIRST_NAME).passed, []);
+}
+
+#[test]
+fn does_the_time_of_our_write_leave_known_what_it_covers() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Cid", 8));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 10));
+    let (_, name) = begin(&mut pair, 10);
+    hear_shown(&mut pair, "Bea", 15);
+    assert!(!field(&pair, Side::Right, FIRST_NAME).exact, "seen to be there by then");
+    hear(&mut pair, Side::Right, FIRST_NAME, edited("Bea", 11, Author::Us(name)));
+    let right = field(&pair, Side::Right, FIRST_NAME);
+    assert_eq!((right.at, right.exact, right.by), (at(11), true, By::Us));
+    assert_eq!(said(&pair).as_deref(), Some("Cid"));
+}
+
+/// A webhook tells what is there, and not since when.
+fn hear_shown(pair: &mut Pair, value: &str, seconds: i64) {
+    let snapshot = seen(Side::Right, Source::Event, seconds, [(FIRST_NAME, shown(value))]);
+    observe(pair, &policy(), Side::Right, &snapshot);
+}
+
+#[test]
+fn is_what_was_told_before_a_read_no_news_after_it() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Cid", 10));
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Dan", 10));
+    read(&mut pair, Side::Right, 10, [(FIRST_NAME, shown("Eva"))]);
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 10));
+    assert!(field(&pair, Side::Right, FIRST_NAME).exact);
+    for again in ["Cid", "Dan"] {
+        assert_ne!(hear(&mut pair, Side::Right, FIRST_NAME, typed(again, 10)), Effect::Changed, "{again}");
+        assert!(!in_doubt(&pair, Side::Right), "{again}");
+    }
 }

@@ -12,7 +12,7 @@ use sync_core::decide::{
     Op, Outcome, Policy, PreferSide, Source, agree, gone, is_blocked, observe, plan, settle,
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
-use sync_core::model::{Author, Pair, Refusal, Seen, Side};
+use sync_core::model::{Author, Pair, Refusal, Seen, Side, Timestamp};
 
 /// What is planned, in a word each.
 fn words(pair: &Pair, policy: &Policy) -> Vec<(&'static str, Side)> {
@@ -25,6 +25,17 @@ fn words(pair: &Pair, policy: &Policy) -> Vec<(&'static str, Side)> {
         Op::Emit { .. } => "emit",
     };
     plan(pair, policy).iter().map(|op| (word(op), op.side())).collect()
+}
+
+#[test]
+fn what_does_a_time_tell_by_a_clock_of_whole_seconds() {
+    let ms = Timestamp::from_millis;
+    let table = [(5_999, 5_000), (5_000, 5_000), (0, 0), (-1, -1_000)];
+    for (told, tick) in table {
+        assert_eq!(policy().tick(Side::Right, ms(told)), ms(tick), "{told}");
+        assert_eq!(policy().tick(Side::Left, ms(told)), ms(told), "the left one ticks in milliseconds");
+    }
+    assert_eq!(policy().tick(Side::Right, at(100_001)), policy().latest, "nothing happened in the future");
 }
 
 /// A creation on the right whose outcome nobody knows.
@@ -89,6 +100,10 @@ fn is_an_unknown_record_found_first_unless_it_is_known_not_to_exist() {
 fn does_a_creation_carry_all_that_is_known() {
     let everything = [(EMAIL, text("ann@example.com")), (FIRST_NAME, text("Ann"))];
     assert_eq!(wanted(&newcomer(), Side::Right), BTreeMap::from(everything));
+    let Op::Create { fields, .. } = plan(&newcomer(), &policy()).remove(0) else { panic!("it is created") };
+    let email = &fields[&EMAIL];
+    assert_eq!((email.from, email.at), (Side::Left, at(1)));
+    assert_eq!((email.held[Side::Left], email.held[Side::Right]), (Some(at(1)), None), "not yet there");
 }
 
 #[test]

@@ -231,6 +231,17 @@ fn is_what_others_used_up_counted_in_until_the_system_says_otherwise() {
     );
 }
 
+#[test]
+fn is_only_the_window_counted_down_of_which_the_system_speaks() {
+    let day = Window::per_seconds(1_000, 86_400);
+    let mut quota = Quota::new(&[Window::per_seconds(10, 10), day, day.only(Kind::Find)]);
+    quota.told(MS(60_000), 0, MS(0));
+    assert_eq!(quota.next(None, MS(0)), Verdict::Now, "there is no window of a minute");
+    quota.told(MS(86_400_000), 0, MS(0));
+    assert_eq!(quota.next(None, MS(0)), Verdict::At(MS(86_400_000)));
+    assert_eq!(quota.next_of_kind(Kind::Find, MS(0)), Verdict::Now, "that of one kind is another");
+}
+
 /// How many calls leave in each of the next `seconds` when as many are made as may be, each taking no time.
 fn rates(quota: &mut Quota, from: u64, seconds: u64) -> Vec<u32> {
     let mut now = MS(from * 1_000);
@@ -262,6 +273,46 @@ fn is_the_rate_halved_when_it_was_too_much_and_back_in_ten_seconds() {
     assert!((49..=51).contains(&rates[0]), "{rates:?}");
     assert!(rates.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] <= 7), "{rates:?}");
     assert!(rates[8] < 100 && rates[11] == 100, "{rates:?}");
+}
+
+#[test]
+fn of_what_rate_is_the_half() {
+    let find = Window::per_seconds(2, 1).only(Kind::Find);
+    let mut quota = Quota::new(&[Window::per_seconds(900, 60), Window::per_seconds(100, 10), find]);
+    quota.slow_down(MS(0));
+    quota.sent(None, MS(0));
+    assert_eq!(
+        quota.next(None, MS(0)),
+        Verdict::At(MS(200)),
+        "of the shortest window for all calls: ten a second"
+    );
+    let mut unlimited = Quota::new(&[find]);
+    unlimited.slow_down(MS(0));
+    unlimited.sent(None, MS(0));
+    assert_eq!(unlimited.next(None, MS(0)), Verdict::Now, "there is nothing to halve");
+}
+
+#[test]
+fn from_when_on_does_an_answer_raise_the_rate() {
+    for (answered, raises) in [(999, false), (1_000, true)] {
+        let mut quota = Quota::new(&[Window::per_seconds(100, 1)]);
+        quota.slow_down(MS(0));
+        quota.sent(None, MS(answered));
+        quota.answered(None, MS(answered));
+        let Verdict::At(next) = quota.next(None, MS(answered)) else { panic!("calls keep a distance") };
+        assert_eq!(next < MS(answered + 20), raises, "answered after {answered} ms");
+    }
+}
+
+#[test]
+fn do_calls_keep_no_distance_once_the_rate_is_the_whole() {
+    // At two calls in ten seconds a single answer makes up for the half.
+    let mut quota = Quota::new(&[Window::per_seconds(2, 10)]);
+    quota.slow_down(MS(0));
+    quota.sent(None, MS(0));
+    assert_eq!(quota.next(None, MS(1_000)), Verdict::At(MS(10_000)));
+    quota.answered(None, MS(1_000));
+    assert_eq!(quota.next(None, MS(1_000)), Verdict::Now);
 }
 
 #[test]

@@ -1,17 +1,16 @@
-//! How did it go, and what follows? And whose record is it?
+//! How did it go, and what follows?
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::*;
-use sync_core::decide::identity::{How, Whose, whose};
 use sync_core::decide::{
-    Heard, Op, Outcome, Source, agree, gone, intend, is_blocked, not_found, observe, plan, settle,
+    Heard, Op, Outcome, Source, agree, intend, is_blocked, not_found, not_ours, observe, plan, settle,
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME, PHONE};
 use sync_core::model::{
-    Author, By, Field, Fields, OpId, Pair, Properties, RecordId, Seen, Sent, SentKind, Side,
+    Author, By, Field, Fields, OpId, Pair, Pending, Properties, RecordId, Seen, Sent, SentKind, Side,
 };
 
 const HOUR: i64 = 3_600;
@@ -139,6 +138,14 @@ fn is_a_creation_whose_echo_came_first_adopted_once() {
 }
 
 #[test]
+fn is_what_is_told_of_a_creation_before_its_answer_still_known_after_it() {
+    let (mut pair, _) = creating();
+    hear(&mut pair, Side::Right, PHONE, typed("+1555", 5));
+    end(&mut pair, done(&[(EMAIL, "ann@example.com"), (FIRST_NAME, "Ann")], 4));
+    assert_eq!(value(&pair, Side::Right, PHONE), Some("+1555"));
+}
+
+#[test]
 fn is_a_value_that_was_stored_differently_set_aside_and_not_fought_over() {
     let (mut pair, _) = updating();
     end(&mut pair, done(&[(FIRST_NAME, "Be")], 11));
@@ -155,6 +162,16 @@ fn is_an_edit_that_came_while_we_wrote_not_taken_for_covered() {
     hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 12));
     end(&mut pair, done(&[(FIRST_NAME, "Bea")], 11));
     assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some("Eva"), "P5: it came after our words");
+    // The same, found by a read while we wrote.
+    let table =
+        [("before it", 10, "Eva", false), ("in its second", 11, "Eva", true), ("after it", 12, "Bea", false)];
+    for (case, second, then, doubt) in table {
+        let (mut pair, _) = updating();
+        read(&mut pair, Side::Right, 11, [(FIRST_NAME, shown("Eva"))]);
+        end(&mut pair, done(&[(FIRST_NAME, "Bea")], second));
+        assert_eq!(value(&pair, Side::Right, FIRST_NAME), Some(then), "we wrote {case}");
+        assert_eq!(in_doubt(&pair, Side::Right), doubt, "we wrote {case}");
+    }
 }
 
 /// An answer that comes late gives a late time: what was typed before it, unheard, must not lose against an emptiness that
@@ -238,6 +255,15 @@ fn is_the_whole_content_set_aside_when_the_vendor_blames_nothing_we_sent() {
         assert!(is_blocked(&pair, &policy()));
         hear(&mut pair, Side::Left, FIRST_NAME, typed("Anna", 5));
         assert!(matches!(plan(&pair, &policy())[..], [Op::Create { .. }]), "another content is tried");
+
+        let (mut pair, _) = updating();
+        end(&mut pair, refused(blamed));
+        assert_eq!(plan(&pair, &policy()), []);
+        assert!(is_blocked(&pair, &policy()));
+        hear(&mut pair, Side::Left, PHONE, typed("+1555", 12));
+        hear(&mut pair, Side::Right, PHONE, typed("", 1));
+        let both = [(FIRST_NAME, text("Bea")), (PHONE, text("+1555"))];
+        assert_eq!(wanted(&pair, Side::Right), both.into(), "another content is tried");
     }
 }
 
@@ -298,6 +324,25 @@ fn does_a_look_that_finds_nothing_allow_a_creation() {
     let mut pair = newcomer();
     not_found(&mut pair, Side::Right, at(5));
     assert_eq!(pair.sides[Side::Right], Seen::Unknown { looked: true });
+    begin(&mut pair, 6);
+    not_found(&mut pair, Side::Right, at(7));
+    assert_eq!(
+        sent(&pair).map(|s| (s.unsure, s.repeat)),
+        Some((false, false)),
+        "its answer is still to come"
+    );
+}
+
+#[test]
+fn is_a_record_that_somebody_else_made_not_taken_for_ours() {
+    let (mut pair, _) = creating();
+    end(&mut pair, Outcome::Unsure);
+    not_ours(&mut pair, Side::Right);
+    read(&mut pair, Side::Right, 9, [(FIRST_NAME, shown("Ann"))]);
+    assert_eq!((sent(&pair), field(&pair, Side::Right, FIRST_NAME).by), (None, By::Nobody));
+    let (mut pair, _) = updating();
+    not_ours(&mut pair, Side::Right);
+    assert!(sent(&pair).is_some(), "it is only asked about creations");
 }
 
 #[test]
@@ -312,6 +357,18 @@ fn is_an_activity_told_again_after_an_unsure_telling_and_never_after_a_refusal()
         assert_eq!(plan(&pair, &policy()) == [op], again);
         assert_eq!(pair.activities[0].refused.is_none(), again, "P8: it is never dropped");
     }
+}
+
+#[test]
+fn which_activity_was_refused() {
+    let mut pair = settled();
+    let refused_before = Pending { refused: Some("old".to_owned()), ..pending("pay-1") };
+    let of_the_other_side = Pending { from: Side::Left, ..pending("pay-2") };
+    pair.activities = vec![refused_before, of_the_other_side, pending("pay-3"), pending("pay-4")];
+    begin(&mut pair, 5);
+    settle(&mut pair, &policy(), Side::Left, refused(&[]));
+    let reasons: Vec<_> = pair.activities.iter().map(|p| p.refused.as_deref()).collect();
+    assert_eq!(reasons, [Some("old"), None, Some("INVALID"), None]);
 }
 
 #[test]
@@ -335,28 +392,4 @@ fn does_an_outcome_without_words_in_flight_do_nothing() {
     let before = pair.clone();
     end(&mut pair, done(&[(FIRST_NAME, "Eva")], 9));
     assert_eq!(pair, before);
-}
-
-#[test]
-fn whose_is_a_record() {
-    let (mine, other) = (id(Side::Right), RecordId::new("other"));
-    let mut deleted = settled();
-    gone(&mut deleted, Side::Right, &mine, at(20));
-    let (mut rivalled, _) = creating();
-    rivalled.aliases[Side::Right] = vec![other.clone()];
-    let table = [
-        ("known by its id", settled(), &mine, How::Id, Whose::Twin),
-        ("a second one with the same email", settled(), &other, How::Match, Whose::Alias),
-        ("a second one with our mark", settled(), &other, How::Mark, Whose::Alias),
-        ("the first one with the same email", newcomer(), &other, How::Match, Whose::Twin),
-        ("the same email, while ours is on its way", creating().0, &other, How::Match, Whose::Alias),
-        ("an alias by its id, while ours is on its way", rivalled, &other, How::Id, Whose::Alias),
-        ("our mark, while ours is on its way", creating().0, &other, How::Mark, Whose::Twin),
-        ("named by the other side, while ours is on its way", creating().0, &other, How::Twin, Whose::Twin),
-        ("the one that was deleted", deleted.clone(), &mine, How::Id, Whose::Twin),
-        ("a new one after a deletion", deleted, &other, How::Match, Whose::Twin),
-    ];
-    for (case, pair, record, how, expected) in table {
-        assert_eq!(whose(&pair, Side::Right, record, how), expected, "{case}");
-    }
 }

@@ -35,7 +35,6 @@ pub fn whose(pair: &Pair, side: Side, id: &RecordId, how: How) -> Whose {
     let creating = pair.sent[side].is_some();
     match (&pair.sides[side], how) {
         (Seen::Present(present), _) if present.id == *id => Whose::Twin,
-        (Seen::Absent { id: gone, .. }, _) if gone == id => Whose::Twin,
         // What is told of an alias once more does not promote it.
         _ if pair.aliases[side].contains(id) => Whose::Alias,
         // Our own creation is on its way: the record that bears its mark is the twin, any other is an alias.

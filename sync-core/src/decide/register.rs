@@ -19,7 +19,7 @@ pub(super) fn may_refine(old: &Shown, new: &Shown) -> bool {
 /// The same value, now with the time of the edit itself.
 pub(super) fn refine(old: &mut Shown, new: Shown) -> Effect {
     let passed = std::mem::take(&mut old.passed);
-    *old = Shown { floor: old.floor, covered: old.covered.take(), passed, ..new };
+    *old = Shown { covered: old.covered.take(), passed, ..new };
     Effect::Changed
 }
 

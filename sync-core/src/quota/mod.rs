@@ -174,7 +174,7 @@ impl Quota {
     ///
     /// The whole is the rate of the shortest window for all calls; without one, there is nothing to halve.
     pub fn slow_down(&mut self, now: Duration) {
-        let whole = self.windows.iter().map(|w| w.window).filter(|w| w.only.is_none() && w.calls > 0);
+        let whole = self.windows.iter().map(|w| w.window).filter(|w| w.only.is_none());
         let Some(shortest) = whole.min_by_key(|w| w.per) else { return };
         let settled = self.paused_until.max(now);
         self.pace = Some(match self.pace.take() {
@@ -200,5 +200,31 @@ impl Quota {
     /// The windows that count a call.
     fn limiting(&mut self, call: Option<Call>) -> impl Iterator<Item = &mut WindowState> {
         self.windows.iter_mut().filter(move |w| w.window.only.is_none() || w.window.only == call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    /// Room and rate of each window.
+    fn supplies(quota: &mut Quota, now: Duration) -> Vec<(f64, f64, Option<Call>)> {
+        quota.supplies(S(1), now).into_iter().map(|supply| (supply.room, supply.rate, supply.only)).collect()
+    }
+
+    #[test]
+    fn how_much_may_leave_now_and_from_then_on() {
+        let find = Window::per_seconds(40, 1).only(Call::Find);
+        let mut quota = Quota::new(&[Window::per_seconds(90, 9), find]);
+        assert_eq!(supplies(&mut quota, S(0)), [(90.0, 9.0, None), (40.0, 20.0, Some(Call::Find))]);
+        (0..5).for_each(|_| quota.sent(None, S(0)));
+        (0..3).for_each(|_| quota.answered(None, S(1)));
+        assert_eq!(supplies(&mut quota, S(1))[0].0, 85.0, "two in flight, three within the window");
+        quota.told(S(9), 80, S(1));
+        assert_eq!(supplies(&mut quota, S(1))[0].0, 80.0, "others use it, too");
+        assert_eq!(supplies(&mut quota, S(10))[0].0, 88.0, "the window has passed");
+        assert_eq!(supplies(&mut quota, S(10))[1].0, 40.0);
     }
 }

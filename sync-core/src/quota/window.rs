@@ -109,3 +109,20 @@ impl WindowState {
         if self.window.calls <= BATCHES { Duration::ZERO } else { self.window.per / BATCHES }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_little_remembered_of_many_calls_and_each_of_few() {
+        // A batch may span a second.
+        for (calls, batches) in [(1_024, 5_000), (1_025, 500)] {
+            let mut state = WindowState::new(Window::per_seconds(calls, 1_024));
+            for tenth in 0..5_000 {
+                state.answered(Duration::from_millis(100 * tenth));
+            }
+            assert_eq!(state.answered.len(), batches, "{calls}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Which hints tell something, and which of them disturb a read under way?
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::*;
+use sync_core::decide::{Effect, Hint, Source, gone, hint, observe};
+use sync_core::model::entity::{FIRST_NAME, PHONE};
+use sync_core::model::{Author, Field, Pair, Seen, Side, Value};
+
+/// A settled pair whose left first name was changed to `Bea`, with the write of it to the right under way.
+fn with_words_in_flight() -> Pair {
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 10));
+    begin(&mut pair, 10);
+    pair
+}
+
+/// A hint about the right record at a second.
+fn thin(seconds: i64, author: Author, told: Option<(Field, &str)>) -> Hint {
+    let told = told.map(|(field, value)| (field, Value::new(value)));
+    Hint { id: id(Side::Right), at: at(seconds), author, told }
+}
+
+#[test]
+fn when_does_a_hint_call_for_a_read() {
+    let us = || Author::Us(None);
+    let settled_table = [
+        ("something changed", thin(9, Author::Other, None), Effect::Changed),
+        ("we changed something", thin(9, us(), None), Effect::Nothing),
+        ("a value we know", thin(9, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Nothing),
+        ("another value", thin(9, Author::Other, Some((FIRST_NAME, "Eva"))), Effect::Changed),
+        ("an older value of ours", thin(1, us(), Some((FIRST_NAME, "Eva"))), Effect::Stale),
+        (
+            "an older edit that our value covered",
+            thin(1, Author::Other, Some((FIRST_NAME, "Eva"))),
+            Effect::Changed,
+        ),
+        ("a field never told of", thin(9, Author::Other, Some((PHONE, "+1555"))), Effect::Changed),
+    ];
+    for (case, news, effect) in settled_table {
+        let mut pair = settled();
+        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{case}");
+        assert_eq!(in_doubt(&pair, Side::Right), effect == Effect::Changed, "{case}");
+    }
+}
+
+#[test]
+fn when_does_a_hint_call_for_a_read_while_words_are_in_flight() {
+    let table = [
+        ("our echo", thin(11, Author::Us(None), Some((FIRST_NAME, "Bea"))), Effect::Nothing),
+        ("a person's answer", thin(11, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Changed),
+        ("the value from before", thin(2, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Nothing),
+    ];
+    for (case, news, effect) in table {
+        let mut pair = with_words_in_flight();
+        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{case}");
+    }
+}
+
+#[test]
+fn is_a_hint_older_than_a_persons_edit_stale() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 20));
+    let old = thin(19, Author::Other, Some((FIRST_NAME, "Bea")));
+    assert_eq!(hint(&mut pair, &policy(), Side::Right, &old), Effect::Stale);
+    assert!(!in_doubt(&pair, Side::Right));
+}
+
+#[test]
+fn does_a_hint_that_tells_nothing_new_still_disturb_a_read_under_way() {
+    for (case, second, read_stands) in [("of what we know", 2, true), ("later than what we know", 3, false)] {
+        let mut pair = settled();
+        let asked = present(&pair, Side::Right).heard;
+        let news = thin(second, Author::Other, Some((FIRST_NAME, "Ann")));
+        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), Effect::Nothing, "{case}");
+        let found = seen(Side::Right, Source::Read(asked), 3, [(FIRST_NAME, shown("Eva"))]);
+        observe(&mut pair, &policy(), Side::Right, &found);
+        let believed = value(&pair, Side::Right, FIRST_NAME) == Some("Eva") && !in_doubt(&pair, Side::Right);
+        assert_eq!(believed, read_stands, "{case}: the read may be older than the hint");
+    }
+}
+
+#[test]
+fn do_news_and_a_hint_both_disturb_a_read_under_way() {
+    let mut pair = settled();
+    let asked = present(&pair, Side::Right).heard;
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Bea", 5));
+    hint(&mut pair, &policy(), Side::Right, &thin(6, Author::Other, None));
+    let found = seen(Side::Right, Source::Read(asked), 4, [(FIRST_NAME, shown("Ann"))]);
+    observe(&mut pair, &policy(), Side::Right, &found);
+    assert!(in_doubt(&pair, Side::Right), "the read is older than either");
+}
+
+#[test]
+fn does_a_hint_that_somebody_typed_what_was_merely_found_tell_something() {
+    for (author, effect) in [(Author::Other, Effect::Changed), (Author::Unknown, Effect::Nothing)] {
+        let mut pair = stranger();
+        let found = seen(Side::Right, Source::Listed, 5, [(FIRST_NAME, shown("Ann"))]);
+        observe(&mut pair, &policy(), Side::Right, &found);
+        let news = thin(4, author.clone(), Some((FIRST_NAME, "Ann")));
+        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{author:?}");
+    }
+}
+
+#[test]
+fn what_does_a_hint_about_an_unknown_or_deleted_record_do() {
+    let mut pair = newcomer();
+    assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(9, Author::Other, None)), Effect::Changed);
+    assert_eq!(pair.sides[Side::Right], Seen::unread(id(Side::Right)));
+    gone(&mut pair, Side::Right, &id(Side::Right), at(20));
+    assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(19, Author::Other, None)), Effect::Stale);
+    assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(21, Author::Other, None)), Effect::Changed);
+    assert!(in_doubt(&pair, Side::Right));
+}
