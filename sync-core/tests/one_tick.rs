@@ -310,3 +310,14 @@ fn is_what_was_told_before_a_read_no_news_after_it() {
         assert!(!in_doubt(&pair, Side::Right), "{again}");
     }
 }
+
+/// Our write arrived without an answer, somebody typed over it, and we wrote again because it was not there.
+#[test]
+fn does_a_word_typed_over_ours_stand_that_we_covered_without_knowing() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 100));
+    write(&mut pair, Side::Right, 50);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", "Cid", 50));
+    read(&mut pair, Side::Right, 51, [(FIRST_NAME, shown("Bea"))]);
+    assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Cid"), "however far behind its clock is");
+}

@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Known, Lost, Pair, PerSide, Said, Shown, Side, Value};
+use crate::model::{Agreed, By, Field, Known, Lost, Pair, PerSide, Said, Shown, Side, Value, print};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -135,7 +135,10 @@ impl View<'_> {
             let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
             return (side, said, content.then_some((side.other(), other)));
         };
-        let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
+        // Where it is told what the news took the place of, our having covered it unknowingly makes no difference.
+        let over_base = said.over == print(base.value.as_ref(), false)
+            && base.held[side].is_some_and(|since| said.at >= since);
+        let in_view = over_base || (self.shown[side].by != By::Us && base.held[side].is_some());
         let standing = Said { value: base.value.clone(), at: base.at, over: 0 };
         if in_view || base.from == side {
             return (side, said, None);
