@@ -8,6 +8,7 @@
 //! overwritten what brought them, whichever part they were typed as.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use sync_core::mapping::Mapping;
 use sync_core::model::{Entity, Field, Fields, Properties, Side, Timestamp, Value};
@@ -18,6 +19,8 @@ use sync_core::testing::fake::{Actor, Change};
 pub(super) struct Typed {
     pub(super) field: Field,
     pub(super) value: Option<Value>,
+    /// When, by true time.
+    pub(super) at: Timestamp,
     /// Edits its author could see.
     saw: BTreeSet<usize>,
     /// Another edit of the field was made in the same second at Stripe, whose clock has no finer step.
@@ -28,8 +31,8 @@ pub(super) struct Typed {
 
 impl Typed {
     /// An edit by somebody who saw no other.
-    fn in_the_dark(field: &Field, value: Option<Value>) -> Self {
-        Self { field: field.clone(), value, saw: BTreeSet::new(), crowded: false, taken_out: false }
+    fn in_the_dark(field: &Field, value: Option<Value>, at: Timestamp) -> Self {
+        Self { field: field.clone(), value, at, saw: BTreeSet::new(), crowded: false, taken_out: false }
     }
 }
 
@@ -108,6 +111,15 @@ impl History {
             .collect()
     }
 
+    /// Of edits that knew nothing of each other the later stands: whether none that stands was typed more than two seconds,
+    /// a coarse tick and a bit, after the value that is there in the end.
+    pub(super) fn is_last_word(&self, field: &Field, end: &Option<Value>) -> bool {
+        let standing = self.standing(field);
+        let is_end = |t: &&&Typed| self.entity.same(field, t.value.as_ref(), end.as_ref());
+        let ended = standing.iter().filter(is_end).map(|t| t.at).max();
+        ended.is_none_or(|at| standing.iter().all(|t| t.at < at.plus(Duration::from_secs(2))))
+    }
+
     /// A record changed from `before` to `after` while the other showed `there`.
     fn changed(
         &mut self,
@@ -126,11 +138,11 @@ impl History {
                 continue;
             }
             let origin = if retyped {
-                self.typed.push(Typed::in_the_dark(field, value.clone()));
+                self.typed.push(Typed::in_the_dark(field, value.clone(), at));
                 Some(self.typed.len() - 1)
             } else if person {
                 self.take_out_words(field, before, after, there);
-                Some(self.type_in(source.side, field, value.clone(), (tick, step > 1)))
+                Some(self.type_in(source.side, field, value.clone(), (at, tick, step > 1)))
             } else {
                 self.origin(field, value.as_ref())
             };
@@ -153,7 +165,7 @@ impl History {
         side: Side,
         field: &Field,
         value: Option<Value>,
-        (tick, coarse): (i64, bool),
+        (at, tick, coarse): (Timestamp, i64, bool),
     ) -> usize {
         let entries = self.shown.get(&(side, field.clone())).map(Vec::as_slice).unwrap_or_default();
         let same_tick = |e: &&Entry| coarse && e.person && e.tick == tick;
@@ -162,7 +174,7 @@ impl History {
         for other in &crowd {
             self.typed[*other].crowded = true;
         }
-        self.typed.push(Typed { saw, crowded: !crowd.is_empty(), ..Typed::in_the_dark(field, value) });
+        self.typed.push(Typed { saw, crowded: !crowd.is_empty(), ..Typed::in_the_dark(field, value, at) });
         self.typed.len() - 1
     }
 

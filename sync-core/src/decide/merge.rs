@@ -135,13 +135,15 @@ impl View<'_> {
             let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
             return (side, said, content.then_some((side.other(), other)));
         };
-        // Where it is told what the news took the place of, our having covered it unknowingly makes no difference.
-        let over_base = said.over == print(base.value.as_ref(), false)
-            && base.held[side].is_some_and(|since| said.at >= since);
-        let in_view = over_base || (self.shown[side].by != By::Us && base.held[side].is_some());
+        let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
         let standing = Said { value: base.value.clone(), at: base.at, over: 0 };
         if in_view || base.from == side {
             return (side, said, None);
+        }
+        // It says itself that it took the place of the base, and we have covered it unknowingly.
+        if said.over == print(base.value.as_ref(), false) {
+            let lost = base.held[side].is_none_or(|since| said.at < since).then_some((base.from, standing));
+            return (side, said, lost);
         }
         if base.restated[side] && base.held[side].is_some_and(|since| said.at >= since) {
             // Within one tick of the clock nobody can say whether the base was there first, so it is kept as well.
