@@ -20,6 +20,8 @@ struct Mood {
     invalid: bool,
     deletes: bool,
     merges: bool,
+    /// All edits are of one field of one or two people: everything meets everything.
+    focus: Option<What>,
     /// Half of all scenarios happen within seconds, where everything races; the others take their time.
     longest_wait_ms: u64,
 }
@@ -29,9 +31,13 @@ impl Scenario {
     #[must_use]
     pub fn generate(seed: u64) -> Self {
         let may = |purpose, percent| chance(seed, purpose, 0, percent);
+        let focus = [What::Phone, What::Phone, What::First, What::Last][index(below(seed, "focus", 1, 4))];
+        let focus = may("focus", 20).then_some(focus);
+        let people = 1 + index(below(seed, "people", 0, MOST_PEOPLE));
         let mood = Mood {
             seed,
-            people: 1 + index(below(seed, "people", 0, MOST_PEOPLE)),
+            focus,
+            people: if focus.is_some() { people.min(2) } else { people },
             faults: may("faults", 50),
             crashes: may("crashes", 40),
             store: may("store trouble", 30),
@@ -100,7 +106,7 @@ impl Mood {
             26..62 => self.edit(n),
             62..76 => Step::Pay { person: self.person(n), guest: self.chance("guest", n, 25), n },
             76..78 if self.deletes => Step::Delete { person: self.person(n), side: self.side(n) },
-            78..80 if self.merges => {
+            78..84 if self.merges && (self.focus.is_some() || self.draw("kind", n, 100) < 80) => {
                 Step::Merge { into: self.person(n), other: self.below("other", n, MOST_PEOPLE) }
             }
             80..90 if self.faults => self.fault(n),
@@ -125,6 +131,7 @@ impl Mood {
     fn edit(&self, n: u64) -> Step {
         let what = [What::Email, What::First, What::First, What::Last, What::Last, What::Phone]
             [self.below("what", n, 6)];
+        let what = self.focus.unwrap_or(what);
         let how = match self.draw("how", n, 100) {
             0..75 => How::Set,
             75..92 => How::Clear,

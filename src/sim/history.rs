@@ -188,10 +188,11 @@ impl History {
         }
     }
 
-    /// The latest edit that gave this value.
+    /// The edit that gave this value. Parts of names may be typed more than once; then nobody can say which of the edits it
+    /// was that was passed on, and the first one is the safe answer: that the others were seen is not certain.
     fn origin(&self, field: &Field, value: Option<&Value>) -> Option<usize> {
         let same = |t: &Typed| t.field == *field && self.entity.same(field, t.value.as_ref(), value);
-        self.typed.iter().rposition(same)
+        self.typed.iter().position(same)
     }
 }
 

@@ -375,12 +375,12 @@ fn is_about(letter: &DeadLetter, pair: &Pair, field: &str) -> bool {
     letter.pair.as_ref() == Some(&pair.id) && (letter.what == field || letter.what == "record")
 }
 
-fn contact_fields(hubspot: &FakeHubSpot, id: &RecordId) -> Fields {
+pub(super) fn contact_fields(hubspot: &FakeHubSpot, id: &RecordId) -> Fields {
     let content = hubspot.contact(id).map(|c| c.properties().clone()).unwrap_or_default();
     fields(content, &connector_hubspot::mapping())
 }
 
-fn customer_fields(stripe: &FakeStripe, id: &RecordId) -> Fields {
+pub(super) fn customer_fields(stripe: &FakeStripe, id: &RecordId) -> Fields {
     let content = stripe.customer(id.as_str()).map(|c| c.properties.clone()).unwrap_or_default();
     fields(content, &connector_stripe::mapping())
 }

@@ -26,6 +26,7 @@ mod emulators;
 mod generate;
 mod history;
 mod judge;
+mod linked;
 mod mail;
 mod outage;
 mod people;

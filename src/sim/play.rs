@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use super::certain::are_certainties_kept;
 use super::emulators::ADDRESS;
 use super::judge::{Judge, Verdict};
+use super::linked::do_pairs_agree;
 use super::mail::carry;
 use super::outage::is_waited_out;
 use super::people::People;
@@ -99,6 +100,7 @@ async fn phases(world: &Arc<World>, scenario: &Scenario) -> Verdict {
     judge.all().await?;
     is_deserved(world).await?;
     is_waited_out(world)?;
+    do_pairs_agree(world).await?;
     are_certainties_kept(world, &people, &known)?;
     if !judge.can_be_replayed() {
         return Ok(());
