@@ -372,7 +372,6 @@ impl Ledger {
     }
 }
 
-/// Whether we made this record for the pair: only we leave such traces.
 /// Says whether a record that was found is what our creation made, if nobody knows yet.
 fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Record, Timestamp)) {
     if !pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create && s.unsure) {
@@ -386,6 +385,7 @@ fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Recor
     settle(pair, policy, side, Outcome::Done { id: record.id.clone(), shown: Fields::new(), at });
 }
 
+/// Whether we made this record for the pair: only we leave such traces.
 fn is_ours(pair: &Pair, side: Side, record: &Record) -> bool {
     let names_twin = record.twin.is_some() && record.twin.as_ref() == pair.record_id(side.other());
     record.mark.as_ref() == Some(&pair.id) || names_twin

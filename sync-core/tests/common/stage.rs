@@ -36,6 +36,10 @@ pub(crate) struct State {
     pub(crate) refuses: bool,
     /// So many writes more are turned away for now.
     pub(crate) busy: usize,
+    /// How long answers are on their way.
+    pub(crate) slow: Duration,
+    /// What is created is there, but the answer is lost; the record is created at the second the call arrives.
+    pub(crate) loses_answers: bool,
     /// Since when what changed was asked for, when, and from which place on.
     pub(crate) asked: Vec<(Timestamp, Timestamp, Option<Cursor>)>,
     pub(crate) reads: usize,
@@ -91,6 +95,21 @@ impl Connector for System {
     }
 
     async fn read(&self, query: &Query) -> Result<Answer, Error> {
+        let (answer, slow) = (self.answer(query), self.state().slow);
+        tokio::time::sleep(slow).await;
+        answer
+    }
+
+    async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let (done, slow) = (self.apply(rows), self.state().slow);
+        tokio::time::sleep(slow).await;
+        done
+    }
+}
+
+impl System {
+    /// As of now.
+    fn answer(&self, query: &Query) -> Result<Answer, Error> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Query::Page(cursor) = query {
@@ -102,8 +121,14 @@ impl Connector for System {
         }
         let Query::ChangedSince(since, cursor) = query else {
             state.reads += 1;
-            let Query::Ids(ids) = query else { return Ok(Answer::default()) };
-            let records = state.records.iter().filter(|record| ids.contains(&record.id)).cloned().collect();
+            let is_asked_for = |record: &&Record| match query {
+                Query::Ids(ids) => {
+                    ids.contains(&record.id) || record.aliases.iter().any(|alias| ids.contains(alias))
+                }
+                Query::Find(lookup) => record.mark.as_ref() == Some(&lookup.link.pair),
+                _ => false,
+            };
+            let records = state.records.iter().filter(is_asked_for).cloned().collect();
             return Ok(Answer { records, as_of: Some(now), ..Answer::default() });
         };
         state.asked.push((*since, now, cursor.clone()));
@@ -119,14 +144,14 @@ impl Connector for System {
         Ok(Answer { records, news, next, as_of: Some(now) })
     }
 
-    async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+    fn apply(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
         let mut state = self.state();
         if state.busy > 0 {
             state.busy -= 1;
             return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after: None });
         }
         state.written.extend_from_slice(rows);
-        drop(state);
+        let at = Some(self.clock.now());
         let made = |row: &Write| match &row.body {
             WriteBody::Create { properties, link } => {
                 Record::new(RecordId::new(link.pair.as_str()), properties.clone())
@@ -134,7 +159,15 @@ impl Connector for System {
             WriteBody::Update { id, properties } => Record::new(id.clone(), properties.clone()),
             WriteBody::Emit { id, .. } => Record::new(id.clone(), Properties::new()),
         };
-        let at = Some(self.clock.now());
+        if state.loses_answers {
+            let mark = |row: &Write| match &row.body {
+                WriteBody::Create { link, .. } => Some(link.pair.clone()),
+                _ => None,
+            };
+            let there = rows.iter().map(|row| Record { mark: mark(row), created_at: at, ..made(row) });
+            state.records.extend(there);
+            return Err(Error::Ambiguous { reason: "the answer was lost".to_owned() });
+        }
         Ok(rows.iter().map(|row| Ok(Receipt { record: Some(made(row)), at })).collect())
     }
 }

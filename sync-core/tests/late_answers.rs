@@ -1,0 +1,102 @@
+//! What if an answer comes late, or never, and much happens meanwhile?
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "common/stage.rs"]
+mod stage;
+
+use std::time::Duration;
+
+use sync_core::Engine;
+use sync_core::clock::Clock;
+use sync_core::connector::WriteBody;
+use sync_core::model::{Author, Class, News, Properties, Record, RecordId, Side, Sighting, Timestamp, Value};
+
+use stage::{Stage, created, live, person, webhook};
+
+fn changed(id: &str, at: Timestamp) -> News {
+    let (id, author, class) = (RecordId::new(id), Author::Other, Class::Edit);
+    News::Changed { id, at, author, class, property: None }
+}
+
+/// A person replaced one phone number by another; the webhook shows the record.
+fn rung(record: Record, before: &str, at: Timestamp) -> News {
+    let mut sighting = Sighting::created(record, at);
+    sighting.previous = Some(Properties::from([("phone".to_owned(), Value::new(before))]));
+    News::Seen(Box::new(sighting))
+}
+
+/// What became of Ann.
+fn merged(phone: &str, at: Timestamp) -> Record {
+    let aliases = vec![RecordId::new("ann")];
+    Record { id: RecordId::new("anna"), aliases, changed_at: Some(at), ..person("ann", phone) }
+}
+
+async fn hear(engine: &Engine, side: Side, news: News) {
+    engine.accept(side, &webhook(&news)).await.unwrap();
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// The phone numbers that were written to a side, in order.
+fn phones(stage: &Stage, side: Side) -> Vec<String> {
+    let system = if side == Side::Left { &stage.left } else { &stage.right };
+    let state = system.state();
+    let phone = |row: &sync_core::connector::Write| match &row.body {
+        WriteBody::Create { properties, .. } | WriteBody::Update { properties, .. } => {
+            properties.get("phone").cloned().flatten().map(|phone| phone.as_str().to_owned())
+        }
+        WriteBody::Emit { .. } => None,
+    };
+    state.written.iter().filter_map(phone).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_a_merged_record_listened_to_although_a_read_of_its_past_comes_later() {
+    let stage = Stage { tail: Duration::ZERO, ..Stage::new() };
+    let engine = stage.engine().await;
+    let (left, theirs) = (stage.left.clone(), engine.clone());
+    tokio::spawn(async move {
+        hear(&theirs, Side::Left, created("ann", "1", left.clock.now())).await;
+        pass(5).await;
+        left.changes("ann", "2");
+        left.state().slow = Duration::from_secs(4);
+        hear(&theirs, Side::Left, changed("ann", left.clock.now())).await;
+        pass(2).await;
+        let (into, at) = (RecordId::new("anna"), left.clock.now());
+        left.state().records = vec![merged("2", at)];
+        hear(&theirs, Side::Left, News::Merged { into, from: vec![RecordId::new("ann")], at }).await;
+        pass(20).await;
+        left.state().records = vec![merged("3", left.clock.now())];
+        hear(&theirs, Side::Left, changed("anna", left.clock.now())).await;
+    });
+    live(&engine, 60).await;
+    assert_eq!(phones(&stage, Side::Right).last().map(String::as_str), Some("3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_the_later_edit_stand_where_a_creation_was_found_long_after_it() {
+    let stage = Stage { tail: Duration::ZERO, ..Stage::new() };
+    (stage.right.state().slow, stage.right.state().loses_answers) = (Duration::from_secs(12), true);
+    let engine = stage.engine().await;
+    let (left, right, theirs) = (stage.left.clone(), stage.right.clone(), engine.clone());
+    tokio::spawn(async move {
+        hear(&theirs, Side::Left, created("ann", "1", left.clock.now())).await;
+        pass(4).await;
+        let ours = {
+            let mut state = right.state();
+            state.loses_answers = false;
+            let ours = state.records.first_mut().expect("it was created");
+            ours.properties.insert("phone".to_owned(), Value::new("2"));
+            ours.clone()
+        };
+        hear(&theirs, Side::Right, rung(ours, "1", right.clock.now())).await;
+        pass(3).await;
+        hear(&theirs, Side::Left, rung(person("ann", "3"), "1", left.clock.now())).await;
+    });
+    live(&engine, 120).await;
+    assert_eq!(phones(&stage, Side::Left), [""; 0], "2 was typed before 3");
+    assert_eq!(phones(&stage, Side::Right).last().map(String::as_str), Some("3"));
+}
