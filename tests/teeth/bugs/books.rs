@@ -99,6 +99,16 @@ pub(super) const BUGS: &[Bug] = &[
         sabotaged: "            (None, Some(_)) if planted() => Ok(Fate::Nothing),\n            (None, Some(key)) => {",
     },
     Bug {
+        name: "what was parked in this turn is not seen",
+        story: "A purchase that waits for its contact is looked for on disk only, not among what is about to be stored.",
+        breaks: &["P8", "P10"],
+        seeds: 5_000,
+        file: "sync-core/src/journal/draft.rs",
+        original: "        if stored.iter().any(|(key, _)| key.starts_with(&prefix)) {",
+        sabotaged: "        let found = stored.iter().any(|(key, _)| key.starts_with(&prefix));\n        \
+                    if planted() && !found {\n            return Ok(Vec::new());\n        }\n        if found {",
+    },
+    Bug {
         name: "a purchase told twice is told twice",
         story: "Activities that were taken in are not recognised when they are delivered again.",
         breaks: &["P2", "P8", "P10"],
