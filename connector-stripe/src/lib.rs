@@ -69,6 +69,8 @@ impl Stripe {
             read_batch: 1,
             write_batch: 1,
             emit_batch: 0,
+            // One call a customer is too much for a mere convenience.
+            link_batch: 1,
             resolution: Duration::from_secs(1),
             // Events are listed, not searched for; Stripe names no delay.
             lag: Duration::from_secs(10),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Overload;
-use super::lanes::NEVER;
+use super::lanes::{Kind, NEVER};
 use super::ledger::Ledger;
 use crate::connector::{Error, Remedy};
 use crate::model::{Side, Timestamp};
@@ -24,7 +24,9 @@ impl Ledger {
             return false;
         }
         let suspects = !desk.suspects.is_empty() && self.can_write(side);
-        let ready = desk.lane.is_ready(|kind| self.is_open(side, kind.call()));
+        let gathered = self.are_links_gathered(side);
+        let ready =
+            desk.lane.is_ready(|kind| (gathered || kind != Kind::Link) && self.is_open(side, kind.call()));
         ready || suspects || self.can_list(side) || self.can_ask(side)
     }
 

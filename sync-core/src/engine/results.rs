@@ -6,7 +6,7 @@ use super::intake::{Fate, observation_of_read};
 use super::ledger::Ledger;
 use super::repair::written;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
-use crate::decide::{Effect, Outcome, Policy, Source, not_found, not_ours, observe, settle};
+use crate::decide::{Effect, Outcome, Policy, Source, named, not_found, not_ours, observe, settle};
 use crate::journal::IndexKey;
 use crate::model::{Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp};
 use crate::store::StoreError;
@@ -69,6 +69,7 @@ impl Ledger {
         if let Some(pair) = self.pair(&id).await? {
             recognise(pair, &policy, side, (record, at));
             let changed = observe(pair, &policy, side, &observation) == Effect::Changed;
+            named(pair, side, record);
             pair.unsettled.changed |= changed;
             pair.read[side] = written(pair, side).max(Some(at));
         }
@@ -372,7 +373,6 @@ impl Ledger {
     }
 }
 
-/// Whether we made this record for the pair: only we leave such traces.
 /// Says whether a record that was found is what our creation made, if nobody knows yet.
 fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Record, Timestamp)) {
     if !pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create && s.unsure) {
@@ -386,6 +386,7 @@ fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Recor
     settle(pair, policy, side, Outcome::Done { id: record.id.clone(), shown: Fields::new(), at });
 }
 
+/// Whether we made this record for the pair: only we leave such traces.
 fn is_ours(pair: &Pair, side: Side, record: &Record) -> bool {
     let names_twin = record.twin.is_some() && record.twin.as_ref() == pair.record_id(side.other());
     record.mark.as_ref() == Some(&pair.id) || names_twin

@@ -42,6 +42,10 @@ pub(crate) struct State {
     /// Pages of the list that were asked for.
     pub(crate) pages: usize,
     pub(crate) written: Vec<Write>,
+    /// Calls that wrote it.
+    pub(crate) writes: usize,
+    /// So many writes more arrive, but their answers do not.
+    pub(crate) silent: usize,
 }
 
 impl System {
@@ -59,6 +63,10 @@ impl System {
         let mut state = self.state();
         state.records.retain(|record| record.id.as_str() != id);
         state.records.push(Record { changed_at: Some(now), ..person(id, phone) });
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -126,12 +134,17 @@ impl Connector for System {
             return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after: None });
         }
         state.written.extend_from_slice(rows);
+        state.writes += 1;
+        if state.silent > 0 {
+            state.silent -= 1;
+            return Err(Error::Ambiguous { reason: "lost".to_owned() });
+        }
         drop(state);
         let made = |row: &Write| match &row.body {
             WriteBody::Create { properties, link } => {
                 Record::new(RecordId::new(link.pair.as_str()), properties.clone())
             }
-            WriteBody::Update { id, properties } => Record::new(id.clone(), properties.clone()),
+            WriteBody::Update { id, properties, .. } => Record::new(id.clone(), properties.clone()),
             WriteBody::Emit { id, .. } => Record::new(id.clone(), Properties::new()),
         };
         let at = Some(self.clock.now());
@@ -146,6 +159,7 @@ pub(crate) struct Stage {
     pub(crate) store: MemoryStore,
     pub(crate) tail: Duration,
     pub(crate) sweep: Duration,
+    pub(crate) link_back: bool,
     /// By how many seconds the clock of the engines' machine is ahead.
     pub(crate) ahead: Arc<AtomicI64>,
 }
@@ -173,14 +187,20 @@ impl Stage {
             store: MemoryStore::new(),
             tail: Duration::from_secs(10),
             sweep: Duration::ZERO,
+            link_back: true,
             ahead: Arc::default(),
         }
     }
 
     pub(crate) async fn engine(&self) -> Engine {
         let mapping = || Mapping::new().lens(Text::new(EMAIL, "email")).lens(Text::new(PHONE, "phone"));
-        let settings =
-            Settings { backfill: false, tail: self.tail, sweep: self.sweep, ..Settings::default() };
+        let settings = Settings {
+            backfill: false,
+            tail: self.tail,
+            sweep: self.sweep,
+            link_back: self.link_back,
+            ..Settings::default()
+        };
         let builder = Engine::builder(Entity::person())
             .left(self.left.clone(), mapping())
             .right(self.right.clone(), mapping())
