@@ -96,6 +96,7 @@ impl HubSpot {
             concurrency: config.concurrency,
             read_batch: READ_BATCH,
             write_batch: WRITE_BATCH,
+            row_level: config.row_level,
             emit_batch: usize::from(config.purchase_event.is_some()),
             link_batch: if config.twin_property.is_some() { WRITE_BATCH } else { 0 },
             resolution: Duration::from_millis(1),

@@ -25,6 +25,9 @@ pub struct Description {
     pub read_batch: usize,
     /// Most rows one [`Connector::write`] of creates or updates may carry; at least 1.
     pub write_batch: usize,
+    /// Whether each row of a write has its own answer. Where one bad row fails its whole call, calls carry the fewer rows
+    /// the more of them turn out bad.
+    pub row_level: bool,
     /// Most activities one [`Connector::write`] may carry; 0 when the system takes none.
     pub emit_batch: usize,
     /// Most records that one [`Connector::write`] of otherwise empty updates can make name their twins. 1: they are not
@@ -47,6 +50,7 @@ impl Default for Description {
             concurrency: 1,
             read_batch: 1,
             write_batch: 1,
+            row_level: true,
             emit_batch: 0,
             link_batch: 0,
             resolution: Duration::from_millis(1),

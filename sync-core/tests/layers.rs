@@ -37,6 +37,7 @@ impl Scripted {
             concurrency: 1,
             read_batch: 1,
             write_batch: 100,
+            row_level: true,
             emit_batch: 0,
             link_batch: 0,
             resolution: Duration::ZERO,

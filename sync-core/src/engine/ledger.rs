@@ -13,6 +13,7 @@ use super::bursts::Bursts;
 use super::dispatch::{Reply, Report};
 use super::lanes::{Lane, Subject};
 use super::links::links;
+use super::portion::BadRows;
 use super::repair::Repair;
 use super::{Settings, Status, System};
 use crate::clock::{Clock, TokioClock};
@@ -80,6 +81,7 @@ pub(super) struct Desk {
     pub(super) lookups: BTreeMap<RecordId, Lookup>,
     pub(super) bursts: Bursts,
     pub(super) suspects: Suspects,
+    pub(super) bad_rows: BadRows,
     pub(super) under_way: usize,
     /// How many calls may be repeated.
     pub(super) repeats: Budget,

@@ -24,6 +24,7 @@ mod lanes;
 mod ledger;
 mod links;
 mod patient;
+mod portion;
 mod quarantine;
 mod repair;
 mod report;

@@ -259,6 +259,7 @@ impl Ledger {
     ) -> Result<()> {
         let id = row.pair.clone();
         self.busy.remove(&id);
+        self.desks[side].bad_rows.hear(&result);
         match result {
             Ok(receipt) => self.applied(side, &row, receipt).await?,
             Err(Error::Exists { id: Some(record) }) if row.write.body.is_create() => {

@@ -116,8 +116,9 @@ impl Ledger {
                 self.desks[side].suspects.clean(&group);
                 continue;
             }
-            let description = self.systems[side].connector.describe();
-            let most = |kind: Kind| kind.batch(description);
+            let (description, bad_rows) =
+                (self.systems[side].connector.describe(), self.desks[side].bad_rows);
+            let most = |kind: Kind| bad_rows.batch(kind, description);
             let late = self.late();
             let limiter = self.systems[side].limiter.clone();
             let gathered = self.are_links_gathered(side);

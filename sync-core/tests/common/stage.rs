@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary that shares this uses another part of it")]
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -44,6 +45,10 @@ pub(crate) struct State {
     pub(crate) written: Vec<Write>,
     /// Calls that wrote it.
     pub(crate) writes: usize,
+    /// Records with these emails fail whatever call they are in.
+    pub(crate) unfit: BTreeSet<String>,
+    /// Calls that they failed.
+    pub(crate) spoilt: usize,
     /// So many writes more arrive, but their answers do not.
     pub(crate) silent: usize,
 }
@@ -132,6 +137,16 @@ impl Connector for System {
         if state.busy > 0 {
             state.busy -= 1;
             return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after: None });
+        }
+        let unfit = |row: &Write| match &row.body {
+            WriteBody::Create { properties, .. } => {
+                properties["email"].as_ref().is_some_and(|email| state.unfit.contains(email.as_str()))
+            }
+            _ => false,
+        };
+        if rows.iter().any(unfit) {
+            state.spoilt += 1;
+            return Err(Error::Refused { reason: "unfit".to_owned(), properties: Vec::new() });
         }
         state.written.extend_from_slice(rows);
         state.writes += 1;
