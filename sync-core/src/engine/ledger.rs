@@ -144,6 +144,7 @@ impl Ledger {
             started: None,
             asked: PerSide::default(),
             swept: PerSide::default(),
+            parked: PerSide::default(),
             brakes: PerSide::default(),
             held: PerSide::default(),
         });
@@ -183,6 +184,7 @@ impl Ledger {
         for side in Side::BOTH {
             ledger.desks[side].lane.spilled = true;
             ledger.begin_repair(side);
+            ledger.stay_parked(side);
         }
         ledger.publish();
         Ok(ledger)

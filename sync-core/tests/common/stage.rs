@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) refuses: bool,
     /// So many writes more are turned away for now.
     pub(crate) busy: usize,
+    /// How long those are asked to wait, if they are.
+    pub(crate) retry_after: Option<Duration>,
     /// Since when what changed was asked for, when, and from which place on.
     pub(crate) asked: Vec<(Timestamp, Timestamp, Option<Cursor>)>,
     pub(crate) reads: usize,
@@ -136,7 +138,8 @@ impl Connector for System {
         let mut state = self.state();
         if state.busy > 0 {
             state.busy -= 1;
-            return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after: None });
+            let retry_after = state.retry_after;
+            return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after });
         }
         let unfit = |row: &Write| match &row.body {
             WriteBody::Create { properties, .. } => {
