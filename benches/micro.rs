@@ -103,6 +103,7 @@ fn policy() -> Policy {
         resolution: PerSide { left: Duration::from_millis(1), right: Duration::from_secs(1) },
         index_complete: true,
         tells: PerSide::default(),
+        links: PerSide::default(),
         latest: Timestamp::from_secs(2_000_000_000),
     }
 }

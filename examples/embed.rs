@@ -58,7 +58,7 @@ impl Connector for Book {
         let apply = |row: &Write| {
             let (id, properties) = match &row.body {
                 WriteBody::Create { properties, link } => (RecordId::new(link.pair.as_str()), properties),
-                WriteBody::Update { id, properties } => (id.clone(), properties),
+                WriteBody::Update { id, properties, .. } => (id.clone(), properties),
                 WriteBody::Emit { .. } => return Err(Error::Missing),
             };
             self.entries.lock().unwrap().entry(id.clone()).or_default().extend(properties.clone());

@@ -27,7 +27,9 @@ pub(crate) struct Verdict {
     purchases: Latency,
     /// Most calls in any window: Stripe, HubSpot.
     most: [usize; 2],
+    /// Calls that make customers, and that tell contacts of them.
     creations: usize,
+    links: usize,
     reads: usize,
     beyond: usize,
     asked: [usize; 2],
@@ -49,7 +51,7 @@ impl Verdict {
         "edits and purchases that never came",
         "most calls in any second / limit, Stripe (must: 1.00)",
         "most calls in any second / limit, HubSpot (must: 1.00)",
-        "Stripe calls per contact (must: 1.01); HubSpot reads per contact",
+        "creations and links, calls per contact (must: 1.01); HubSpot reads per contact",
         "further Stripe calls: echoes (must: 0)",
         "calls that ask what changed: Stripe, HubSpot",
     ];
@@ -88,6 +90,7 @@ impl Verdict {
             purchases: Latency::of(&played.payments, &landed(&told, What::Happened, "payment_id")),
             most: [most(&stripe), most(&hubspot)],
             creations: stripe.iter().filter(creates).count(),
+            links: hubspot.iter().filter(|call| call.path.ends_with("/batch/update")).count(),
             reads: hubspot.iter().filter(|call| call.path.ends_with("/batch/read")).count(),
             beyond: stripe.len().saturating_sub(needed + asked[0]),
             asked,
@@ -112,7 +115,11 @@ impl Verdict {
             (self.edits[0].1 + self.edits[1].1 + self.purchases.1).to_string(),
             most(0),
             most(1),
-            format!("{:.3}; {:.3}", self.creations as f64 / contacts, self.reads as f64 / contacts),
+            format!(
+                "{:.4}; {:.3}",
+                (self.creations + self.links) as f64 / contacts,
+                self.reads as f64 / contacts
+            ),
             self.beyond.to_string(),
             format!("{}, {}", self.asked[0], self.asked[1]),
         ]

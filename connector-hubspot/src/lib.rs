@@ -96,7 +96,9 @@ impl HubSpot {
             concurrency: config.concurrency,
             read_batch: READ_BATCH,
             write_batch: WRITE_BATCH,
+            row_level: config.row_level,
             emit_batch: usize::from(config.purchase_event.is_some()),
+            link_batch: if config.twin_property.is_some() { WRITE_BATCH } else { 0 },
             resolution: Duration::from_millis(1),
             lag: SEARCH_LAG,
         };
@@ -196,7 +198,9 @@ impl Connector for HubSpot {
 
     async fn write(&self, rows: &[Write]) -> Result<Vec<Result<Receipt, Error>>, Error> {
         let twin = self.twin();
-        let Some(request) = self.requests.write(rows, twin)? else { return Ok(Vec::new()) };
+        let Some(request) = self.requests.write(rows, twin)? else {
+            return Ok(rows.iter().map(|_| Ok(Receipt::default())).collect());
+        };
         let response = self.send(response::asked(rows), request).await?;
         Reader { app_id: self.config.app_id, twin }.outcomes(rows, &response)
     }

@@ -8,7 +8,7 @@ use http::{Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 use serde_json::{Value as Json, json};
-use sync_core::connector::{Cursor, Error, Link, Lookup, Query, Write, WriteBody};
+use sync_core::connector::{Cursor, Error, Lookup, Query, Write, WriteBody};
 use sync_core::http::Request;
 use sync_core::model::{Activity, Properties, RecordId, Timestamp};
 use uuid::Uuid;
@@ -66,11 +66,14 @@ impl Requests {
         }
     }
 
-    /// The call that writes `rows`; `None` when there are none.
+    /// The call that writes `rows`; `None` when there is nothing to write.
     pub(crate) fn write(&self, rows: &[Write], twin: Option<&str>) -> Result<Option<Request>, Error> {
         let Some(first) = rows.first() else { return Ok(None) };
         if rows.iter().any(|row| row.body.kind() != first.body.kind()) {
             return Err(unsendable("rows of different kinds in one write"));
+        }
+        if rows.iter().all(|row| is_empty(&row.body, twin)) {
+            return Ok(None);
         }
         match (&first.body, rows.len()) {
             (WriteBody::Emit { id, activity }, 1) => self.emit(id, activity),
@@ -172,8 +175,12 @@ impl Requests {
 
     fn input<'a>(&self, row: &'a Write, twin: Option<&'a str>) -> Input<'a> {
         let (id, properties) = match &row.body {
-            WriteBody::Create { properties, link } => (None, with_link(filled(properties), link, twin)),
-            WriteBody::Update { id, properties } => (Some(id.as_str()), texts(properties)),
+            WriteBody::Create { properties, link } => {
+                (None, with_link(filled(properties), link.twin.as_ref(), twin))
+            }
+            WriteBody::Update { id, properties, link } => {
+                (Some(id.as_str()), with_link(texts(properties), link.as_ref(), twin))
+            }
             WriteBody::Emit { .. } => (None, BTreeMap::new()),
         };
         Input { id, properties, object_write_trace_id: None }
@@ -251,6 +258,11 @@ fn filled(properties: &Properties) -> BTreeMap<&str, &str> {
     properties.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref()?.as_str()))).collect()
 }
 
+/// Whether this is a mere link, and there is no property to put it in.
+fn is_empty(body: &WriteBody, twin: Option<&str>) -> bool {
+    matches!(body, WriteBody::Update { properties, link: Some(_), .. } if properties.is_empty() && twin.is_none())
+}
+
 /// HubSpot clears a property that is written as empty text.
 fn texts(properties: &Properties) -> BTreeMap<&str, &str> {
     properties
@@ -261,10 +273,10 @@ fn texts(properties: &Properties) -> BTreeMap<&str, &str> {
 
 fn with_link<'a>(
     mut properties: BTreeMap<&'a str, &'a str>,
-    link: &'a Link,
-    twin: Option<&'a str>,
+    link: Option<&'a RecordId>,
+    property: Option<&'a str>,
 ) -> BTreeMap<&'a str, &'a str> {
-    if let (Some(property), Some(id)) = (twin, &link.twin) {
+    if let (Some(property), Some(id)) = (property, link) {
         properties.insert(property, id.as_str());
     }
     properties

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Canned, TWIN, answer, config, connector, create, emit, find, id, json_body, update};
+use common::{Canned, TWIN, answer, config, connector, create, emit, find, id, json_body, name_twin, update};
 use connector_hubspot::{EVENT_NAMESPACE, HubSpot, HubSpotConfig};
 use http::Method;
 use serde_json::json;
@@ -139,6 +139,30 @@ async fn how_records_are_changed() {
     let first = json!({ "id": "7", "properties": { "phone": "1" }, "objectWriteTraceId": "op1" });
     let second = json!({ "id": "8", "properties": { "phone": "" }, "objectWriteTraceId": "op2" });
     assert_eq!(json_body(&request), json!({ "inputs": [first, second] }));
+}
+
+#[tokio::test]
+async fn how_records_are_told_of_their_twins() {
+    let rows = [name_twin("op1", "7", "cus_1"), name_twin("op2", "8", "cus_2")];
+    let one = sent_by_write(config(), &rows[..1]).await;
+    assert_eq!(one.method(), Method::PATCH);
+    assert_eq!(json_body(&one), json!({ "properties": { TWIN: "cus_1" } }));
+    let both = sent_by_write(config(), &rows).await;
+    assert!(both.uri().path().ends_with("/contacts/batch/update"));
+    let first = json!({ "id": "7", "properties": { TWIN: "cus_1" }, "objectWriteTraceId": "op1" });
+    let second = json!({ "id": "8", "properties": { TWIN: "cus_2" }, "objectWriteTraceId": "op2" });
+    assert_eq!(json_body(&both), json!({ "inputs": [first, second] }));
+}
+
+#[tokio::test]
+async fn is_nothing_sent_when_there_is_no_property_for_the_twin() {
+    let transport = Canned::with([]);
+    let without = HubSpotConfig { twin_property: None, ..config() };
+    let hubspot = HubSpot::new(without, Arc::clone(&transport) as _).unwrap();
+    assert_eq!(hubspot.describe().link_batch, 0);
+    let rows = [name_twin("op1", "7", "cus_1"), name_twin("op2", "8", "cus_2")];
+    assert_eq!(hubspot.write(&rows).await.unwrap().len(), 2);
+    assert!(transport.requests().is_empty());
 }
 
 #[tokio::test]

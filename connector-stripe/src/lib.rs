@@ -68,7 +68,10 @@ impl Stripe {
             concurrency: config.concurrency,
             read_batch: 1,
             write_batch: 1,
+            row_level: true,
             emit_batch: 0,
+            // One call a customer is too much for a mere convenience.
+            link_batch: 1,
             resolution: Duration::from_secs(1),
             // Events are listed, not searched for; Stripe names no delay.
             lag: Duration::from_secs(10),

@@ -71,9 +71,10 @@ pub(crate) fn write(config: &StripeConfig, write: &Write) -> Result<Request, Err
             append_link(config, &mut form, link);
             "/v1/customers".to_owned()
         }
-        WriteBody::Update { id, properties } => {
+        WriteBody::Update { id, properties, link } => {
             check_lengths(properties)?;
             append(&mut form, properties, true);
+            append_twin(config, &mut form, link.as_ref());
             customer_path(id)?
         }
         WriteBody::Emit { .. } => return Err(refused("Stripe takes no activities", Vec::new())),
@@ -119,7 +120,11 @@ fn append(form: &mut Params, properties: &Properties, clearing: bool) {
 
 fn append_link(config: &StripeConfig, form: &mut Params, link: &Link) {
     form.append_pair(&format!("metadata[{PAIR_KEY}]"), link.pair.as_str());
-    if let Some(twin) = &link.twin {
+    append_twin(config, form, link.twin.as_ref());
+}
+
+fn append_twin(config: &StripeConfig, form: &mut Params, twin: Option<&RecordId>) {
+    if let Some(twin) = twin {
         form.append_pair(&format!("metadata[{}]", config.twin_key), twin.as_str());
     }
 }

@@ -130,6 +130,7 @@ fn settings(sync: &SyncConfig) -> Settings {
         call_timeout: Duration::from_millis(sync.call_timeout_ms),
         drain: Duration::from_millis(sync.drain_ms),
         backfill: sync.backfill,
+        link_back: sync.link_back,
         overload: sync.overload,
         tail: Duration::from_secs(sync.tail_seconds),
         sweep: Duration::from_secs(sync.sweep_seconds),

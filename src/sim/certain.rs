@@ -1,5 +1,6 @@
 //! What can be said for sure of people the judge is lenient with.
 
+use sync_core::model::RecordId;
 use sync_core::testing::fake::{Actor, Change, What};
 
 use super::judge::Verdict;
@@ -10,6 +11,16 @@ use super::world::{TWIN_KEY, TWIN_PROPERTY, World};
 pub(super) fn are_certainties_kept(world: &World, people: &People, known: &[usize]) -> Verdict {
     is_nobody_made_again(world, &people.all, known)?;
     if people.is_anybody_gone() { Ok(()) } else { are_purchases_of_merged_told(world, &people.all) }
+}
+
+/// Nobody in a simulation touches the link, so it is there, whoever made the contact.
+pub(super) fn names_its_twin(world: &World, contact: &RecordId, customer: &RecordId) -> Verdict {
+    let content = world.hubspot.with(|h, _| h.contact(contact).map(|c| c.properties().clone()));
+    let named = content.and_then(|c| c.get(TWIN_PROPERTY).cloned());
+    if named.as_deref() == Some(customer.as_str()) {
+        return Ok(());
+    }
+    Err(format!("link: contact {contact} names {named:?}, but its twin is {customer}"))
 }
 
 /// P3: for somebody who was in both systems before the engine was there, it makes no further record.

@@ -13,6 +13,7 @@ use sync_core::model::entity::PHONE;
 use sync_core::model::{Entity, Fields, Pair, Properties, RecordId, Side, Value};
 use sync_core::testing::fake::{Actor, Change, What};
 
+use super::certain::names_its_twin;
 use super::history::{History, Source, are_words_in, words_of};
 use super::people::{Person, address};
 use super::scenario::{HUBSPOT, Setup};
@@ -94,8 +95,7 @@ impl<'a> Judge<'a> {
     fn are_writes_ours_to_make(&self) -> Verdict {
         let idle = [self.world.hubspot.idle_writes(), self.world.stripe.idle_writes()].concat();
         demand(idle.is_empty(), || format!("P7: an update set what we had set before: {idle:?}"))?;
-        let marks =
-            [format!("metadata.{TWIN_KEY}"), "metadata.wane_pair_id".to_owned(), TWIN_PROPERTY.to_owned()];
+        let links = [format!("metadata.{TWIN_KEY}"), TWIN_PROPERTY.to_owned()];
         let mapped: BTreeSet<String> = [connector_hubspot::mapping(), connector_stripe::mapping()]
             .iter()
             .flat_map(|m| m.properties().map(str::to_owned).collect::<Vec<_>>())
@@ -103,7 +103,9 @@ impl<'a> Judge<'a> {
         let ours = self.hubspot.iter().chain(&self.stripe).filter(|c| matches!(c.actor, Actor::Api(_)));
         for change in ours.filter(|c| c.what != What::Happened) {
             let allowed = |name: &String| {
-                mapped.contains(name) || (change.what == What::Created && marks.contains(name))
+                mapped.contains(name)
+                    || links.contains(name)
+                    || (change.what == What::Created && name == "metadata.wane_pair_id")
             };
             let foreign = change.properties.keys().find(|name| !allowed(name));
             demand(foreign.is_none(), || {
@@ -181,6 +183,7 @@ impl<'a> Judge<'a> {
         let pair = self.pair(Side::Left, contact).await.ok_or("L1: nobody knows the contact")?;
         let linked = pair.present(Side::Right).is_some_and(|p| p.id == customer);
         demand(linked, || format!("L1: contact {contact} and customer {customer} are not linked"))?;
+        names_its_twin(self.world, contact, &customer)?;
         let history = self.history(contact, &customer);
         let [left, right] = [self.content(Side::Left, contact), self.content(Side::Right, &customer)];
         let entity = Entity::person();

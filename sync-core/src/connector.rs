@@ -25,8 +25,15 @@ pub struct Description {
     pub read_batch: usize,
     /// Most rows one [`Connector::write`] of creates or updates may carry; at least 1.
     pub write_batch: usize,
+    /// Whether each row of a write has its own answer. Where one bad row fails its whole call, calls carry the fewer rows
+    /// the more of them turn out bad.
+    pub row_level: bool,
     /// Most activities one [`Connector::write`] may carry; 0 when the system takes none.
     pub emit_batch: usize,
+    /// Most records that one [`Connector::write`] of otherwise empty updates can make name their twins. 1: they are not
+    /// worth calls of their own, so a missing link goes along with another change of the record. 0: only creations carry
+    /// links.
+    pub link_batch: usize,
     /// The step of the system's clock: times closer than this cannot be told apart.
     pub resolution: Duration,
     /// How long it may take until a change is among the answers to [`Query::ChangedSince`].
@@ -43,7 +50,9 @@ impl Default for Description {
             concurrency: 1,
             read_batch: 1,
             write_batch: 1,
+            row_level: true,
             emit_batch: 0,
+            link_batch: 0,
             resolution: Duration::from_millis(1),
             lag: Duration::from_secs(60),
         }
@@ -147,8 +156,10 @@ pub enum WriteBody {
     Update {
         /// The record.
         id: RecordId,
-        /// The properties that change.
+        /// The properties that change. There may be none, if there is a link.
         properties: Properties,
+        /// The record on the other side, if it is to be written into this one, as in [`WriteBody::Create`].
+        link: Option<RecordId>,
     },
     /// Tell an activity of a record.
     Emit {

@@ -37,7 +37,9 @@ impl Scripted {
             concurrency: 1,
             read_batch: 1,
             write_batch: 100,
+            row_level: true,
             emit_batch: 0,
+            link_batch: 0,
             resolution: Duration::ZERO,
             lag: Duration::from_secs(60),
         };
@@ -99,7 +101,7 @@ fn one_read() -> Query {
 
 fn one_row() -> Vec<Write> {
     let properties = [("email".to_owned(), Value::new("ada@example.com"))].into();
-    let body = WriteBody::Update { id: RecordId::new("secret-id"), properties };
+    let body = WriteBody::Update { id: RecordId::new("secret-id"), properties, link: None };
     vec![Write { op: OpId::new("op-1"), body }]
 }
 

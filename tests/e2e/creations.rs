@@ -10,12 +10,18 @@ use crate::support::{stage, stage_with};
 async fn does_a_new_contact_become_a_customer() {
     let stage = stage().await;
     let before = stage.writes();
-    stage.contact(["ada@example.com", "Ada", "Lovelace", "+441234"]);
+    let contact = stage.contact(["ada@example.com", "Ada", "Lovelace", "+441234"]);
     let truth = stage.in_step(&["ada@example.com"]).await;
     let customer = truth.customer("ada@example.com").unwrap();
     assert_eq!([&FIRST_NAME, &LAST_NAME, &PHONE].map(|f| customer.text(f)), ["Ada", "Lovelace", "+441234"]);
     stage.quiet().await;
-    assert_eq!(stage.writes() - before, 1, "P6: one call, and its echo costs none");
+    assert_eq!(
+        stage.writes() - before,
+        2,
+        "P6: one call, one that names the twin, and their echoes cost none"
+    );
+    let named = stage.hubspot(|h, _| h.contact(&contact).unwrap().properties()["stripe_customer_id"].clone());
+    assert_eq!(named, customer.id);
 }
 
 #[tokio::test]

@@ -98,7 +98,16 @@ pub(crate) fn create(op: &str, values: &[(&str, &str)], twin: Option<&str>) -> W
 }
 
 pub(crate) fn update(op: &str, record: &str, values: &[(&str, &str)]) -> Write {
-    Write { op: OpId::new(op), body: WriteBody::Update { id: id(record), properties: props(values) } }
+    Write {
+        op: OpId::new(op),
+        body: WriteBody::Update { id: id(record), properties: props(values), link: None },
+    }
+}
+
+/// Names the twin, and changes nothing else.
+pub(crate) fn name_twin(op: &str, record: &str, twin: &str) -> Write {
+    let link = Some(RecordId::new(twin));
+    Write { op: OpId::new(op), body: WriteBody::Update { id: id(record), properties: props(&[]), link } }
 }
 
 pub(crate) fn emit(op: &str, record: &str, payment: &str) -> Write {

@@ -60,6 +60,19 @@ async fn an_update_clears_with_empty_text_and_names_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_link_goes_along_with_an_update() {
+    let config = StripeConfig { twin_key: "hubspot_contact_id".into(), ..config() };
+    let (stripe, sent) = answered(config, ok());
+    let mut row = update("op-8", "cus_1", &[("phone", Some("1"))]);
+    if let WriteBody::Update { link, .. } = &mut row.body {
+        *link = Some(RecordId::new("101"));
+    }
+    write(&stripe, row).await.unwrap();
+    assert_eq!(body(&sent.only()), "phone=1&metadata%5Bhubspot_contact_id%5D=101");
+    assert_eq!(stripe.describe().link_batch, 1, "it is never worth a call of its own");
+}
+
+#[tokio::test]
 async fn calls_for_a_connected_account_name_it() {
     let (stripe, sent) = answered(StripeConfig { account: Some("acct_9".into()), ..config() }, ok());
     stripe.read(&Query::Page(None)).await.unwrap_err();

@@ -89,7 +89,7 @@ pub(crate) fn create(op: &str, pairs: &[(&str, Option<&str>)]) -> Write {
 }
 
 pub(crate) fn update(op: &str, id: &str, pairs: &[(&str, Option<&str>)]) -> Write {
-    let body = WriteBody::Update { id: RecordId::new(id), properties: properties(pairs) };
+    let body = WriteBody::Update { id: RecordId::new(id), properties: properties(pairs), link: None };
     Write { op: OpId::new(op), body }
 }
 

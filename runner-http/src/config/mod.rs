@@ -140,6 +140,8 @@ pub struct SyncConfig {
     pub drain_ms: u64,
     /// Whether both sides are listed before anything is created without a search.
     pub backfill: bool,
+    /// Whether records that were not created by us are made to name their twins.
+    pub link_back: bool,
     /// Who comes first when not everything can be done in time.
     pub overload: Overload,
     /// How often each side is asked what changed; 0: never.
@@ -239,6 +241,7 @@ impl Default for SyncConfig {
             call_timeout_ms: 20_000,
             drain_ms: 8_000,
             backfill: true,
+            link_back: true,
             overload: Overload::default(),
             tail_seconds: 10,
             max_blank_percent: 10,

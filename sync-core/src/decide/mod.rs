@@ -14,6 +14,7 @@
 
 mod hint;
 pub mod identity;
+mod link;
 mod merge;
 mod observe;
 mod plan;
@@ -22,6 +23,7 @@ mod resolve;
 mod settle;
 
 pub use hint::{Hint, hint};
+pub use link::{Links, named};
 pub use merge::agree;
 pub use observe::{Effect, Heard, Observation, Over, Source, gone, observe};
 pub use plan::{Op, Policy, is_blocked, plan};

@@ -98,7 +98,8 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
         policy,
         side,
         present,
-        sent: pair.sent[side].as_ref(),
+        // Words about no field of ours meet no edit on their way.
+        sent: pair.sent[side].as_ref().filter(|sent| !sent.fields.is_empty()),
         base: &pair.base,
         landed: Vec::new(),
         again: Vec::new(),
@@ -145,7 +146,7 @@ pub fn gone(pair: &mut Pair, side: Side, id: &RecordId, at: Timestamp) -> Effect
 fn first_sighting(pair: &Pair, policy: &Policy, side: Side, seen: &Observation) -> Seen {
     let sent = pair.sent[side].as_ref().filter(|_| seen.source == Source::Event);
     let doubt = sent.is_some_and(|sent| !is_our_creation(sent, policy, seen));
-    Seen::Present(Box::new(Present { id: seen.id.clone(), fields: BTreeMap::new(), doubt, heard: 0 }))
+    Seen::Present(Box::new(Present::new(seen.id.clone(), BTreeMap::new(), doubt)))
 }
 
 /// Nobody knew whether our words arrived, and now others are there. A write arrives whole, so if a part of it `landed`, the

@@ -8,6 +8,7 @@
 //! | absent | present | nothing: it was deleted on purpose, and we remember |
 //! | present | present | update the fields that differ from the verdict |
 //! | present | has activities | tell them |
+//! | present | present, and not named here as the twin | name it, when nothing else is to be done |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::model::{
     SentKind, Side, Timestamp, Value,
 };
 
+use super::link::{Links, missing};
 use super::merge::verdict;
 use super::resolve::ConflictResolver;
 
@@ -34,6 +36,8 @@ pub struct Policy {
     pub index_complete: bool,
     /// Which sides can be told activities.
     pub tells: PerSide<bool>,
+    /// How each side's records come to name their twins.
+    pub links: PerSide<Links>,
     /// Times later than this are clamped to it: nothing was edited in the future.
     pub latest: Timestamp,
 }
@@ -87,6 +91,8 @@ pub enum Op {
         id: RecordId,
         /// The fields that change, and to what.
         fields: BTreeMap<Field, Agreed>,
+        /// The twin it is to name besides.
+        link: Option<RecordId>,
     },
     /// Tell an activity.
     Emit {
@@ -100,6 +106,12 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it does nothing but name a record's twin.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        matches!(self, Self::Update { fields, .. } if fields.is_empty())
+    }
+
     /// The side the call goes to.
     #[must_use]
     pub fn side(&self) -> Side {
@@ -123,6 +135,9 @@ pub fn plan(pair: &Pair, policy: &Policy) -> Vec<Op> {
     }
     let mut ops: Vec<Op> = Side::BOTH.into_iter().filter_map(|side| write(pair, policy, side)).collect();
     ops.extend(emit(pair, policy));
+    if ops.is_empty() {
+        ops.extend(Side::BOTH.into_iter().filter_map(|side| link(pair, policy, side)));
+    }
     ops
 }
 
@@ -173,7 +188,9 @@ fn write(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {
         }
         Seen::Present(present) => {
             let fields = differences(pair, policy, side, present);
-            (!fields.is_empty()).then(|| Op::Update { side, id: present.id.clone(), fields })
+            let beside = policy.links[side] == Links::Beside;
+            let link = missing(pair, policy, side).filter(|_| beside).cloned();
+            (!fields.is_empty()).then(|| Op::Update { side, id: present.id.clone(), fields, link })
         }
     }
 }
@@ -233,6 +250,12 @@ fn is_refused(refused: &Refusals, field: &Field, wanted: impl Fn(&Field) -> Opti
 
 pub(super) fn values(fields: &BTreeMap<Field, Agreed>) -> Fields {
     fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
+}
+
+fn link(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {
+    let twin = missing(pair, policy, side).filter(|_| policy.links[side] == Links::Apart)?;
+    let id = pair.present(side)?.id.clone();
+    Some(Op::Update { side, id, fields: BTreeMap::new(), link: Some(twin.clone()) })
 }
 
 fn emit(pair: &Pair, policy: &Policy) -> Option<Op> {

@@ -7,6 +7,7 @@ use crate::model::{
     SentKind, Shown, Side, Timestamp, Value,
 };
 
+use super::link::told;
 use super::merge::{note, verdict};
 use super::observe::Observation;
 use super::plan::{Op, Policy, values};
@@ -59,9 +60,14 @@ pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: 
         let lost = verdict(pair, policy, field).and_then(|v| v.lost);
         note(pair, field, lost);
     }
+    let link = match op {
+        Op::Create { .. } => pair.record_id(side.other()).cloned(),
+        Op::Update { link, .. } => link.clone(),
+        _ => None,
+    };
     let op = pair.name_op();
-    let restated = Fields::new();
-    let sent = Sent { op: op.clone(), kind, fields, restated, body, at: now, unsure: false, repeat: false };
+    let (restated, unsure, repeat) = (Fields::new(), false, false);
+    let sent = Sent { op: op.clone(), kind, fields, restated, link, body, at: now, unsure, repeat };
     pair.sent[side] = Some(sent);
     pair.unsettled.changed = true;
     Some(op)
@@ -85,6 +91,10 @@ pub fn settle(pair: &mut Pair, policy: &Policy, side: Side, outcome: Outcome) {
     let Some(sent) = pair.sent[side].take() else { return };
     let creating = sent.kind == SentKind::Create;
     match outcome {
+        // Perhaps only the link is at fault: whatever else it was for is tried again without.
+        Outcome::Exists(_) | Outcome::Refused { .. } if !creating && sent.link.is_some() => {
+            told(pair, side, sent.link);
+        }
         Outcome::Done { id, shown, at } => done(pair, policy, side, sent, (id, shown, at)),
         Outcome::Exists(id) if creating => {
             pair.sides[side] = Seen::unread(id);
@@ -160,6 +170,9 @@ fn done(
         adopt(pair, side, id, &shown, at);
     }
     let Seen::Present(present) = &mut pair.sides[side] else { return };
+    if sent.link.is_some() {
+        present.linked = sent.link;
+    }
     for (field, mut agreed) in sent.fields {
         agreed.held[side] = Some(at);
         agreed.restated[side] |= agreed.from == side;
@@ -189,7 +202,7 @@ fn adopt(pair: &mut Pair, side: Side, id: RecordId, shown: &Fields, at: Timestam
     if pair.present(side).is_none_or(|p| p.id != id) {
         let ours = |value: &Option<Value>| Shown::new(value.clone(), at, true, By::Us);
         let fields = shown.iter().map(|(field, value)| (field.clone(), ours(value))).collect();
-        pair.sides[side] = Seen::Present(Box::new(Present { id, fields, doubt: false, heard: 0 }));
+        pair.sides[side] = Seen::Present(Box::new(Present::new(id, fields, false)));
     }
 }
 

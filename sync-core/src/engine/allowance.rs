@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::Overload;
-use super::lanes::NEVER;
+use super::lanes::{Kind, NEVER};
 use super::ledger::Ledger;
 use crate::connector::{Error, Remedy};
 use crate::model::{Side, Timestamp};
 use crate::quota::Call;
-use crate::retry::Schedule;
+use crate::retry::{MAX_RETRY_AFTER, Schedule};
 
 /// Spacing of probes while a whole system is failing: an outage is noticed to be over within two seconds, at a cost of at
 /// most one call a second.
@@ -24,7 +24,9 @@ impl Ledger {
             return false;
         }
         let suspects = !desk.suspects.is_empty() && self.can_write(side);
-        let ready = desk.lane.is_ready(|kind| self.is_open(side, kind.call()));
+        let gathered = self.are_links_gathered(side);
+        let ready =
+            desk.lane.is_ready(|kind| (gathered || kind != Kind::Link) && self.is_open(side, kind.call()));
         ready || suspects || self.can_list(side) || self.can_ask(side)
     }
 
@@ -54,6 +56,16 @@ impl Ledger {
         }
     }
 
+    /// What a side asked for before a restart still counts. A clock that was set meanwhile makes no wait longer than the
+    /// longest that can be asked for.
+    pub(super) fn stay_parked(&mut self, side: Side) {
+        let Some(until) = self.meta.parked[side].filter(|until| *until > self.now) else { return };
+        let desk = &mut self.desks[side];
+        desk.not_before = Some(until.min(self.now.plus(MAX_RETRY_AFTER)));
+        // The first call shows whether the side is well again.
+        desk.failures = 1;
+    }
+
     /// Spaces calls out while a side fails, and stops them while it will not let us in.
     pub(super) fn note_health(&mut self, side: Side, error: Option<&Error>) {
         let now = self.now;
@@ -64,6 +76,7 @@ impl Ledger {
             // One call at a time goes on until what had to be repeated is paid for.
             let failures = if unpaid.is_zero() { 0 } else { desk.failures.min(1) };
             (desk.failures, desk.not_before, desk.halted) = (failures, None, None);
+            self.meta.parked[side] = None;
             return;
         };
         let wait = match error.remedy() {
@@ -72,7 +85,7 @@ impl Ledger {
             Remedy::Look => Some(PROBING.delay(desk.failures, self.meta.pairs)),
             Remedy::Retry(after) => {
                 let spacing = PROBING.delay(desk.failures, self.meta.pairs);
-                Some(after.map_or(spacing, |a| a.min(crate::retry::MAX_RETRY_AFTER).max(spacing)))
+                Some(after.map_or(spacing, |a| a.min(MAX_RETRY_AFTER).max(spacing)))
             }
             Remedy::Halt => {
                 desk.halted = Some(error.to_string());
@@ -90,5 +103,8 @@ impl Ledger {
         desk.failures += 1;
         // Of calls that fail together, the one that asks for most patience counts.
         desk.not_before = desk.not_before.max(Some(now.plus(wait)));
+        if matches!(error.remedy(), Remedy::Retry(Some(_))) {
+            self.meta.parked[side] = desk.not_before;
+        }
     }
 }

@@ -70,8 +70,8 @@ fn without_blanks(op: Op, pair: &mut Pair) -> Option<Op> {
     if !is_blanking(&op) {
         return Some(op);
     }
-    let Op::Update { side, id, mut fields } = op else { return Some(op) };
+    let Op::Update { side, id, mut fields, link } = op else { return Some(op) };
     pair.held[side] = true;
     fields.retain(|_, agreed| agreed.value.is_some());
-    (!fields.is_empty()).then_some(Op::Update { side, id, fields })
+    (!fields.is_empty()).then_some(Op::Update { side, id, fields, link })
 }

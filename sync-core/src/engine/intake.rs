@@ -3,7 +3,7 @@
 use super::bursts;
 use super::ledger::{Ledger, Lookup};
 use crate::decide::identity::Whose;
-use crate::decide::{Effect, Heard, Hint, Observation, Over, Source, hint, observe};
+use crate::decide::{Effect, Heard, Hint, Observation, Over, Source, hint, named, observe};
 use crate::journal::{DeadLetter, IndexKey, Waiting};
 use crate::mapping::Mapping;
 use crate::model::{
@@ -199,6 +199,7 @@ impl Ledger {
         let before = self.match_keys(&id).await?;
         let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
         let effect = observe(pair, &policy, side, &observation);
+        named(pair, side, record);
         let aliases: Vec<RecordId> = record.aliases.iter().filter(|a| **a != record.id).cloned().collect();
         pair.aliases[side].retain(|a| *a != record.id);
         self.draft.put_index_once(&IndexKey::record(side, &record.id), &id).await?;
@@ -247,6 +248,8 @@ impl Ledger {
             present.id = into.clone();
             present.doubt = true;
             present.heard += 1;
+            // Which of their twins the survivor names is to be seen.
+            present.linked = None;
         }
         pair.aliases[side].retain(|a| a != into);
         Ok(Fate::Effect(first, Effect::Changed, Class::Edit))

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Create,
     Update,
     Emit,
+    /// An update that does nothing but name a twin. Apart from the others: should it be refused, they do not suffer.
+    Link,
 }
 
 impl Kind {
@@ -35,7 +37,7 @@ impl Kind {
             Self::Read => Call::Read,
             Self::Find => Call::Find,
             Self::Create => Call::Create,
-            Self::Update => Call::Update,
+            Self::Update | Self::Link => Call::Update,
             Self::Emit => Call::Emit,
         }
     }
@@ -47,12 +49,13 @@ impl Kind {
             Self::Find => 1,
             Self::Create | Self::Update => description.write_batch,
             Self::Emit => description.emit_batch,
+            Self::Link => description.link_batch,
         }
     }
 
     /// Whether calls of this kind change something at the far side.
     pub(super) const fn is_write(self) -> bool {
-        matches!(self, Self::Create | Self::Update | Self::Emit)
+        matches!(self, Self::Create | Self::Update | Self::Emit | Self::Link)
     }
 }
 
@@ -193,6 +196,12 @@ impl Lane {
     /// Whether something can be served now.
     pub(super) fn is_ready(&self, open: impl Fn(Kind) -> bool) -> bool {
         self.ready.keys().any(|(_, kind)| open(*kind))
+    }
+
+    /// How many entries of our own housekeeping can be served, and since when the first waits.
+    pub(super) fn chores(&self, kind: Kind) -> Option<(usize, Timestamp)> {
+        let queue = self.ready.get(&(Class::Sweep, kind))?;
+        queue.first().map(|(oldest, _)| (queue.len(), *oldest))
     }
 
     /// What waits, by class and kind, held entries included: how many, and since when the first and the last.

@@ -12,6 +12,8 @@ use super::bisect::Suspects;
 use super::bursts::Bursts;
 use super::dispatch::{Reply, Report};
 use super::lanes::{Lane, Subject};
+use super::links::links;
+use super::portion::BadRows;
 use super::repair::Repair;
 use super::{Settings, Status, System};
 use crate::clock::{Clock, TokioClock};
@@ -79,6 +81,7 @@ pub(super) struct Desk {
     pub(super) lookups: BTreeMap<RecordId, Lookup>,
     pub(super) bursts: Bursts,
     pub(super) suspects: Suspects,
+    pub(super) bad_rows: BadRows,
     pub(super) under_way: usize,
     /// How many calls may be repeated.
     pub(super) repeats: Budget,
@@ -141,6 +144,7 @@ impl Ledger {
             started: None,
             asked: PerSide::default(),
             swept: PerSide::default(),
+            parked: PerSide::default(),
             brakes: PerSide::default(),
             held: PerSide::default(),
         });
@@ -150,6 +154,7 @@ impl Ledger {
             resolution: PerSide::from_fn(|side| systems[side].connector.describe().resolution),
             index_complete: false,
             tells: PerSide::from_fn(|side| systems[side].connector.describe().emit_batch > 0),
+            links: PerSide::from_fn(|side| links(settings.link_back, systems[side].connector.describe())),
             latest: Timestamp::EPOCH,
         };
         let mut ledger = Self {
@@ -179,6 +184,7 @@ impl Ledger {
         for side in Side::BOTH {
             ledger.desks[side].lane.spilled = true;
             ledger.begin_repair(side);
+            ledger.stay_parked(side);
         }
         ledger.publish();
         Ok(ledger)
@@ -253,6 +259,9 @@ impl Ledger {
         let next =
             desks.flat_map(|d| [d.lane.next_release(), d.not_before, d.repair.next_due()]).flatten().min();
         let opening = Side::BOTH.into_iter().filter_map(|side| self.opening(side)).min();
+        let links =
+            Side::BOTH.into_iter().filter_map(|side| self.links_leave(side)).filter(|at| *at > self.now);
+        let next = next.into_iter().chain(links).min();
         let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
         next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
     }

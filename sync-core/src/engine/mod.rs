@@ -22,7 +22,9 @@ mod intake;
 mod kin;
 mod lanes;
 mod ledger;
+mod links;
 mod patient;
+mod portion;
 mod quarantine;
 mod repair;
 mod report;
@@ -96,6 +98,9 @@ pub struct Settings {
     /// How much may be blanked on a side in an hour before a person is asked: a share of all pairs, in percent, and 20 in
     /// any case. 100: as much as it takes. Default 10. See [`brake`](crate::brake).
     pub max_blank_percent: u8,
+    /// Whether records that were not created by us are made to name their twins, where their system has room for that
+    /// ([`Description::link_batch`](crate::connector::Description::link_batch)). Default yes.
+    pub link_back: bool,
 }
 
 /// Who comes first when more waits than can be done in time. More urgent classes come first in any case.
@@ -122,6 +127,7 @@ impl Default for Settings {
             tail: Duration::from_secs(10),
             sweep: Duration::from_secs(3600),
             max_blank_percent: 10,
+            link_back: true,
         }
     }
 }

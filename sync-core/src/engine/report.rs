@@ -167,9 +167,9 @@ impl Ledger {
             }
             *subjects.entry((*class, Kind::Create)).or_default() += spilled;
         }
-        let description = self.systems[side].connector.describe();
+        let (description, bad_rows) = (self.systems[side].connector.describe(), self.desks[side].bad_rows);
         for ((class, kind), subjects) in subjects {
-            let calls = subjects.div_ceil(kind.batch(description).max(1) as u64);
+            let calls = subjects.div_ceil(bad_rows.batch(kind, description).max(1) as u64);
             loads.entry(class).or_insert_with(Load::none).calls.push((kind.call(), calls));
         }
         loads

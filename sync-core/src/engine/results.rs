@@ -6,7 +6,7 @@ use super::intake::{Fate, observation_of_read};
 use super::ledger::Ledger;
 use super::repair::written;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
-use crate::decide::{Effect, Outcome, Policy, Source, not_found, not_ours, observe, settle};
+use crate::decide::{Effect, Outcome, Policy, Source, named, not_found, not_ours, observe, settle};
 use crate::journal::IndexKey;
 use crate::model::{Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp};
 use crate::store::StoreError;
@@ -69,6 +69,7 @@ impl Ledger {
         if let Some(pair) = self.pair(&id).await? {
             recognise(pair, &policy, side, (record, at));
             let changed = observe(pair, &policy, side, &observation) == Effect::Changed;
+            named(pair, side, record);
             pair.unsettled.changed |= changed;
             pair.read[side] = written(pair, side).max(Some(at));
         }
@@ -258,6 +259,7 @@ impl Ledger {
     ) -> Result<()> {
         let id = row.pair.clone();
         self.busy.remove(&id);
+        self.desks[side].bad_rows.hear(&result);
         match result {
             Ok(receipt) => self.applied(side, &row, receipt).await?,
             Err(Error::Exists { id: Some(record) }) if row.write.body.is_create() => {

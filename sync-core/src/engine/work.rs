@@ -41,15 +41,17 @@ impl Ledger {
         }
         agree(pair, &policy);
         let ops = plan(pair, &policy);
-        let Some(op) = Self::first_allowed(held, pair, ops) else {
-            if !busy {
-                self.close(id).await?;
-            }
-            return Ok(());
-        };
+        let op = Self::first_allowed(held, pair, ops);
+        if !busy && op.as_ref().is_none_or(Op::is_link) {
+            self.close(id).await?;
+        }
+        let Some(op) = op else { return if busy { Ok(()) } else { self.rest(id).await } };
+        let Some(pair) = self.pair(id).await? else { return Ok(()) };
         let side = op.side();
         let class = class_of(&op, pair);
-        let since = pair.due.map_or(now, |due| due.since);
+        // What was due before a link is done.
+        let due = pair.due.filter(|due| !op.is_link() || due.class == class);
+        let since = due.map_or(now, |due| due.since);
         let held = class == Class::New && matches!(op, Op::Create { .. });
         let hold = held.then(|| since.plus(hold));
         let not_before = pair.setback.map(|s| s.until).max(hold).filter(|until| *until > now);
@@ -64,14 +66,21 @@ impl Ledger {
         Ok(())
     }
 
-    /// Nothing is left to do for a pair: its events are settled, and what it could not do is on record.
-    async fn close(&mut self, id: &PairId) -> Result<(), StoreError> {
+    /// Nothing is left to do for a pair.
+    async fn rest(&mut self, id: &PairId) -> Result<(), StoreError> {
         for side in Side::BOTH {
             self.desks[side].lane.remove(&Subject::Pair(id.clone()));
         }
+        if let Some(pair) = self.pair(id).await? {
+            (pair.due, pair.setback) = (None, None);
+        }
+        Ok(())
+    }
+
+    /// All that was heard of a pair is done with: its events are settled, and what it could not do is on record.
+    async fn close(&mut self, id: &PairId) -> Result<(), StoreError> {
         let policy = self.policy.clone();
         let Some(pair) = self.pair(id).await? else { return Ok(()) };
-        (pair.due, pair.setback) = (None, None);
         if pair.held != PerSide::default() {
             // Its events are pending until the brake is released.
             return Ok(());
@@ -107,11 +116,15 @@ impl Ledger {
                 self.desks[side].suspects.clean(&group);
                 continue;
             }
-            let description = self.systems[side].connector.describe();
-            let most = |kind: Kind| kind.batch(description);
+            let (description, bad_rows) =
+                (self.systems[side].connector.describe(), self.desks[side].bad_rows);
+            let most = |kind: Kind| bad_rows.batch(kind, description);
             let late = self.late();
             let limiter = self.systems[side].limiter.clone();
-            let open = |kind: Kind| limiter.opens_in(kind.call()) == Some(Duration::ZERO);
+            let gathered = self.are_links_gathered(side);
+            let open = |kind: Kind| {
+                (gathered || kind != Kind::Link) && limiter.opens_in(kind.call()) == Some(Duration::ZERO)
+            };
             let Some((kind, subjects)) = self.desks[side].lane.take(late, open, most) else { break };
             if let Some(job) = self.job(side, kind, subjects).await? {
                 return Ok(Some(job));
@@ -151,7 +164,7 @@ impl Ledger {
                 Some(id) => self.finding(side, &id).await,
                 None => Ok(None),
             },
-            Kind::Create | Kind::Update | Kind::Emit => {
+            Kind::Create | Kind::Update | Kind::Emit | Kind::Link => {
                 let rows = self.rows(side, Some(kind), pairs).await?;
                 Ok((!rows.is_empty()).then_some(Job::Write { rows, group: None }))
             }
@@ -259,11 +272,12 @@ impl Ledger {
                 let sent = pair.and_then(|p| p.sent[side].clone());
                 WriteBody::Create { properties: sent.map(|s| s.body).unwrap_or_default(), link }
             }
-            Op::Update { id, fields, .. } => {
+            Op::Update { id, fields, link, .. } => {
                 let mut desired = pair.map(|p| p.fields(side)).unwrap_or_default();
                 desired.extend(values(fields));
                 let changed = fields.keys().cloned().collect();
-                WriteBody::Update { id: id.clone(), properties: mapping.update(&desired, &changed) }
+                let properties = mapping.update(&desired, &changed);
+                WriteBody::Update { id: id.clone(), properties, link: link.clone() }
             }
             Op::Emit { id, activity, .. } => WriteBody::Emit { id: id.clone(), activity: activity.clone() },
         })
@@ -327,6 +341,7 @@ fn class_of(op: &Op, pair: &Pair) -> Class {
     match op {
         Op::Emit { .. } => Class::Edit,
         Op::Create { .. } | Op::Find { .. } | Op::Repeat { .. } => pair.class.max(Class::New),
+        Op::Update { .. } if op.is_link() => Class::Sweep,
         Op::Read { .. } | Op::Update { .. } => pair.class,
     }
 }
@@ -336,6 +351,7 @@ fn kind_of(op: &Op) -> Kind {
         Op::Find { .. } => Kind::Find,
         Op::Read { .. } => Kind::Read,
         Op::Create { .. } | Op::Repeat { .. } => Kind::Create,
+        Op::Update { .. } if op.is_link() => Kind::Link,
         Op::Update { .. } => Kind::Update,
         Op::Emit { .. } => Kind::Emit,
     }

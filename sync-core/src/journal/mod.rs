@@ -56,6 +56,9 @@ pub struct Meta {
     /// When each side was last listed and compared, by the engine's clock.
     #[serde(default)]
     pub swept: PerSide<Option<Timestamp>>,
+    /// Until when each side has asked not to be called, by the engine's clock; it may have passed.
+    #[serde(default)]
+    pub parked: PerSide<Option<Timestamp>>,
     /// What keeps too much from being blanked at once.
     #[serde(default)]
     pub brakes: PerSide<Brake>,

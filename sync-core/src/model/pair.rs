@@ -89,6 +89,10 @@ pub struct Present {
     /// Counts what this side has told us, so that a read can tell whether anything was heard since it was asked.
     #[serde(default)]
     pub heard: u32,
+    /// The record of the other side that this one was last known to name as its twin. A person may have changed or
+    /// blanked that since: it is written once, not guarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<RecordId>,
 }
 
 /// A value both sides agreed on.
@@ -134,6 +138,9 @@ pub struct Sent {
     /// What it also sets, because several fields share a property: what the side was believed to hold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub restated: Fields,
+    /// The twin that the record is made to name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<RecordId>,
     /// The exact body, for a repeat under the same operation.
     pub body: Properties,
     /// When it was first sent, by the engine's clock.
@@ -307,10 +314,18 @@ impl Pair {
     }
 }
 
+impl Present {
+    /// A record of which nothing was heard yet but this.
+    #[must_use]
+    pub fn new(id: RecordId, fields: BTreeMap<Field, Shown>, doubt: bool) -> Self {
+        Self { id, fields, doubt, heard: 0, linked: None }
+    }
+}
+
 impl Seen {
     /// A record known only by its id, which must be read.
     #[must_use]
     pub fn unread(id: RecordId) -> Self {
-        Self::Present(Box::new(Present { id, fields: BTreeMap::new(), doubt: true, heard: 0 }))
+        Self::Present(Box::new(Present::new(id, BTreeMap::new(), true)))
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn policy() -> Policy {
         resolution: PerSide { left: Duration::from_millis(1), right: Duration::from_secs(1) },
         index_complete: true,
         tells: PerSide::default(),
+        links: PerSide::default(),
         latest: Timestamp::from_secs(1_000_000_000),
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn policy() -> Policy {
         resolution: PerSide { left: Duration::from_millis(1), right: Duration::from_secs(1) },
         index_complete: true,
         tells: PerSide { left: true, right: false },
+        links: PerSide::default(),
         latest: at(100_000),
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary that shares this uses another part of it")]
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -40,12 +41,22 @@ pub(crate) struct State {
     pub(crate) slow: Duration,
     /// What is created is there, but the answer is lost; the record is created at the second the call arrives.
     pub(crate) loses_answers: bool,
+    /// How long those are asked to wait, if they are.
+    pub(crate) retry_after: Option<Duration>,
     /// Since when what changed was asked for, when, and from which place on.
     pub(crate) asked: Vec<(Timestamp, Timestamp, Option<Cursor>)>,
     pub(crate) reads: usize,
     /// Pages of the list that were asked for.
     pub(crate) pages: usize,
     pub(crate) written: Vec<Write>,
+    /// Calls that wrote it.
+    pub(crate) writes: usize,
+    /// Records with these emails fail whatever call they are in.
+    pub(crate) unfit: BTreeSet<String>,
+    /// Calls that they failed.
+    pub(crate) spoilt: usize,
+    /// So many writes more arrive, but their answers do not.
+    pub(crate) silent: usize,
 }
 
 impl System {
@@ -63,6 +74,10 @@ impl System {
         let mut state = self.state();
         state.records.retain(|record| record.id.as_str() != id);
         state.records.push(Record { changed_at: Some(now), ..person(id, phone) });
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -148,15 +163,31 @@ impl System {
         let mut state = self.state();
         if state.busy > 0 {
             state.busy -= 1;
-            return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after: None });
+            let retry_after = state.retry_after;
+            return Err(Error::Unavailable { reason: "busy".to_owned(), retry_after });
+        }
+        let unfit = |row: &Write| match &row.body {
+            WriteBody::Create { properties, .. } => {
+                properties["email"].as_ref().is_some_and(|email| state.unfit.contains(email.as_str()))
+            }
+            _ => false,
+        };
+        if rows.iter().any(unfit) {
+            state.spoilt += 1;
+            return Err(Error::Refused { reason: "unfit".to_owned(), properties: Vec::new() });
         }
         state.written.extend_from_slice(rows);
         let at = Some(self.clock.now());
+        state.writes += 1;
+        if state.silent > 0 {
+            state.silent -= 1;
+            return Err(Error::Ambiguous { reason: "lost".to_owned() });
+        }
         let made = |row: &Write| match &row.body {
             WriteBody::Create { properties, link } => {
                 Record::new(RecordId::new(link.pair.as_str()), properties.clone())
             }
-            WriteBody::Update { id, properties } => Record::new(id.clone(), properties.clone()),
+            WriteBody::Update { id, properties, .. } => Record::new(id.clone(), properties.clone()),
             WriteBody::Emit { id, .. } => Record::new(id.clone(), Properties::new()),
         };
         if state.loses_answers {
@@ -179,6 +210,7 @@ pub(crate) struct Stage {
     pub(crate) store: MemoryStore,
     pub(crate) tail: Duration,
     pub(crate) sweep: Duration,
+    pub(crate) link_back: bool,
     /// By how many seconds the clock of the engines' machine is ahead.
     pub(crate) ahead: Arc<AtomicI64>,
 }
@@ -206,14 +238,20 @@ impl Stage {
             store: MemoryStore::new(),
             tail: Duration::from_secs(10),
             sweep: Duration::ZERO,
+            link_back: true,
             ahead: Arc::default(),
         }
     }
 
     pub(crate) async fn engine(&self) -> Engine {
         let mapping = || Mapping::new().lens(Text::new(EMAIL, "email")).lens(Text::new(PHONE, "phone"));
-        let settings =
-            Settings { backfill: false, tail: self.tail, sweep: self.sweep, ..Settings::default() };
+        let settings = Settings {
+            backfill: false,
+            tail: self.tail,
+            sweep: self.sweep,
+            link_back: self.link_back,
+            ..Settings::default()
+        };
         let builder = Engine::builder(Entity::person())
             .left(self.left.clone(), mapping())
             .right(self.right.clone(), mapping())

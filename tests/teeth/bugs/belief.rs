@@ -73,7 +73,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "half a name is not written",
         story: "The last name is written into the name but not into the property that keeps it apart.",
-        breaks: &["L1", "P5", "P6", "belief"],
+        breaks: &["L1", "P5", "P6", "P7", "belief"],
         seeds: 1_000,
         file: "sync-core/src/mapping/full_name.rs",
         original: "        native.insert(self.properties[2].clone(), last);",

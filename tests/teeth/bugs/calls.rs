@@ -46,6 +46,15 @@ pub(super) const BUGS: &[Bug] = &[
                     Err(Error::Ambiguous { .. }) => {",
     },
     Bug {
+        name: "a link is not remembered",
+        story: "A contact that was told of its customer counts as one that was not.",
+        breaks: &["P6", "P7", "L1"],
+        seeds: 1_000,
+        file: "sync-core/src/decide/settle.rs",
+        original: "if sent.link.is_some() {",
+        sabotaged: "if sent.link.is_some() && !(planted() && sent.fields.is_empty()) {",
+    },
+    Bug {
         name: "an unsure update is repeated without looking",
         story: "After a restart an update in flight is forgotten and sent again over whatever was typed since.",
         breaks: &["P5", "P7"],

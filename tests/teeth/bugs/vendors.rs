@@ -57,8 +57,9 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["L1", "P7"],
         seeds: 1_000,
         file: "connector-hubspot/src/request.rs",
-        original: "(Some(id.as_str()), texts(properties)),",
-        sabotaged: "{\n                (Some(id.as_str()), if planted() { filled(properties) } else { texts(properties) })\n            }",
+        original: "(Some(id.as_str()), with_link(texts(properties), link.as_ref(), twin))",
+        sabotaged: "let written = if planted() { filled(properties) } else { texts(properties) };\n                \
+                    (Some(id.as_str()), with_link(written, link.as_ref(), twin))",
     },
     Bug {
         name: "throttling is a refusal",
