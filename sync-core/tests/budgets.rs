@@ -281,7 +281,8 @@ async fn overload(overload: Overload) -> (usize, Duration) {
 #[tokio::test(start_paused = true)]
 async fn is_either_the_worst_case_small_or_are_most_on_time() {
     let (late, worst) = overload(Overload::SmallestWorstCase).await;
-    assert!((200..=260).contains(&late) && worst <= MS(4_000), "{late} late, worst {worst:?}");
+    // A question of what changed takes a call now and then.
+    assert!((200..=260).contains(&late) && worst <= MS(4_050), "{late} late, worst {worst:?}");
     let (late, worst) = overload(Overload::MostOnTime).await;
     // At least a hundred are late under any scheduler, and every tenth turn is that of one who is.
     assert!((100..=160).contains(&late) && worst <= MS(10_000), "{late} late, worst {worst:?}");

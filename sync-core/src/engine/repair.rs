@@ -9,7 +9,8 @@
 //! pass over what is so young that its webhook may still be on its way.
 //!
 //! The *sweep* is the same with all records, far less often: it finds what is too long ago, or was too much at once. It never
-//! takes a record that is not listed for deleted. While other work waits, only every hundredth call asks.
+//! takes a record that is not listed for deleted. While other work waits, a new question takes one call, and only every
+//! thousandth call goes on with it: what was imported meanwhile is a long answer that tells nothing new.
 
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ use crate::store::StoreError;
 
 /// For so long a webhook may be on its way.
 const GRACE: Duration = Duration::from_secs(5);
-/// One call in so many asks, whatever else waits.
-const SHARE: u64 = 100;
+/// One call in so many asks for the rest of an answer, whatever else waits.
+const SHARE: u64 = 1_000;
 /// How long a system that will not answer is left alone.
 const RELUCTANT: Duration = Duration::from_secs(30);
 
@@ -105,7 +106,9 @@ impl Ledger {
     }
 
     pub(super) fn is_repairs_turn(&self, side: Side) -> bool {
-        self.can_ask(side) && self.has_work(side) && self.desks[side].calls % SHARE == SHARE - 1
+        let desk = &self.desks[side];
+        let begins = self.is_tail_ripe(side) && desk.repair.tail.rest.is_none();
+        self.can_ask(side) && self.has_work(side) && (begins || desk.calls % SHARE == SHARE - 1)
     }
 
     /// The next question, if one is due.
