@@ -9,15 +9,16 @@
 //! |---|---|
 //! | `scenario`, `generate`, `shrink` | what happens, as data |
 //! | `people` | steps, as they are done |
-//! | `world`, `wire`, `mail`, `store` | where they are done: engine, network, webhooks, storage, and their faults |
-//! | `play`, `judge`, `history`, `set_aside`, `certain` | phases and verdict |
+//! | `world`, `wire`, `mail`, `store`, `clock` | where they are done: engine, network, webhooks, storage, time, and their faults |
+//! | `play`, `judge`, `history`, `set_aside`, `certain`, `linked`, `outage` | phases and verdict |
 //! | `chance`, `trace` | repeatability |
 //!
 //! # What it does not do
 //! Deleted and merged people are judged only by what can be seen from outside: one twin, purchases told at most once (and
-//! at least once where contacts were merged and nobody was deleted), counts, budget, quiet. Deliveries are not replayed when
-//! a customer was changed twice within one second (Stripe's events have no finer time) or contacts were merged; nor is it asked then how
-//! many events are pending.
+//! at least once where contacts were merged and nobody was deleted), counts, budget, quiet; after one merge also that both records
+//! of each pair agree. Deliveries are not replayed when a customer was changed twice within one second (Stripe's events have
+//! no finer time) or contacts were merged. Writes that change nothing are not looked for after a merge. That the later of two
+//! edits stands is judged where both clocks are right, for phone numbers of people who were entered on one side.
 
 mod certain;
 mod chance;
