@@ -321,3 +321,19 @@ fn does_a_word_typed_over_ours_stand_that_we_covered_without_knowing() {
     read(&mut pair, Side::Right, 51, [(FIRST_NAME, shown("Bea"))]);
     assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Cid"), "however far behind its clock is");
 }
+
+/// What a person had cleared we set, and then cleared ourselves, unanswered: the person's word, told once more, is not ours.
+#[test]
+fn is_an_old_word_told_again_not_taken_for_the_one_we_have_just_found() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 50));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 60));
+    write(&mut pair, Side::Right, 50);
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Cid", 70));
+    begin(&mut pair, 71);
+    settle(&mut pair, &policy(), Side::Right, Outcome::Unsure);
+    read(&mut pair, Side::Right, 72, [(FIRST_NAME, shown("Cid"))]);
+    let before = pair.clone();
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 50));
+    assert_eq!(pair, before);
+}

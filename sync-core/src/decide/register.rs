@@ -11,9 +11,13 @@ use super::observe::Effect;
 /// Most entries of one tick that are remembered.
 const MOST_PASSED: usize = 16;
 
-/// Whether an edit may be the one that led to the same value, of which only an upper bound of its time is known.
+/// Whether an edit may be the one that led to the same value, of which only an upper bound of its time is known. What was told
+/// before that was found led to something else.
 pub(super) fn may_refine(old: &Shown, new: &Shown) -> bool {
-    !old.exact && new.at <= old.at && old.floor.is_none_or(|floor| new.at >= floor)
+    !old.exact
+        && new.at <= old.at
+        && old.floor.is_none_or(|floor| new.at >= floor)
+        && told_before(old, new).is_none()
 }
 
 /// The same value, now with the time of the edit itself.
@@ -73,13 +77,17 @@ pub(super) fn is_told(old: &Shown, new: &Shown) -> bool {
     told(old, new).is_some()
 }
 
-/// What was told before and may be this, the latest first.
+/// What was told and may be this, the latest first.
 fn told(old: &Shown, new: &Shown) -> Option<Moment> {
-    let moment = new.moment();
-    let passed = old.passed.iter().rev().copied();
-    let all =
-        [Some(old.moment()), old.covered.as_ref().map(Said::moment)].into_iter().flatten().chain(passed);
-    all.into_iter().find(|m| m.may_be(&moment))
+    let shown = Some(old.moment()).filter(|m| m.may_be(&new.moment()));
+    shown.or_else(|| told_before(old, new))
+}
+
+/// The same of what was told before that which is shown.
+fn told_before(old: &Shown, new: &Shown) -> Option<Moment> {
+    let covered = old.covered.as_ref().map(Said::moment);
+    let mut before = covered.into_iter().chain(old.passed.iter().rev().copied());
+    before.find(|m| m.may_be(&new.moment()))
 }
 
 /// Two values at one moment of the side's clock. If they differ only a read can tell which is shown. Until then ours
