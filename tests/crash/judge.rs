@@ -154,7 +154,11 @@ async fn unfinished(crashes: &Crashes) -> Result<Vec<String>, String> {
     let heard = crashes.world.posted().borrow().events as u64 + crashes.gibberish;
     let on_the_way = crashes.world.hubspot.with(|h, _| h.waiting_events())
         + crashes.world.stripe.with(|s, _| usize::from(s.next_due().is_some()));
+    // What is least urgent may wait for company still: records that have to be told of their twins.
+    let none = |side: &str, what: &str| status["sides"][side][what] == 0;
+    let idle = ["left", "right"].into_iter().all(|side| none(side, "waiting") && none(side, "under_way"));
     let demands = [
+        (idle, "calls are to be made"),
         (count("taken") == sum, "P10: the counts do not add up"),
         (count("taken") >= heard, "P1: fewer events taken than acknowledged"),
         (count("pending") == 0, "P10: events are pending"),
