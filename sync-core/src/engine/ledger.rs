@@ -194,9 +194,10 @@ impl Ledger {
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
         let mut stop = false;
         while !stop {
-            // Nothing is released here: what is ready now has been published.
+            // Nothing is released here: what is ready has been published as of then.
+            let published = self.now;
             self.now = self.time.now();
-            let wait = self.wait();
+            let wait = self.wait(published);
             let first = tokio::select! {
                 biased;
                 message = self.messages.recv(), if !wait.is_zero() => message,
@@ -250,7 +251,7 @@ impl Ledger {
     }
 
     /// How long nothing needs to be done unless a message comes.
-    fn wait(&self) -> Duration {
+    fn wait(&self, published: Timestamp) -> Duration {
         let spilled = Side::BOTH.into_iter().any(|s| self.can_fill(s));
         if self.has_mail() || spilled || self.meta.planning.is_some() {
             return Duration::ZERO;
@@ -260,7 +261,7 @@ impl Ledger {
             desks.flat_map(|d| [d.lane.next_release(), d.not_before, d.repair.next_due()]).flatten().min();
         let opening = Side::BOTH.into_iter().filter_map(|side| self.opening(side)).min();
         let links =
-            Side::BOTH.into_iter().filter_map(|side| self.links_leave(side)).filter(|at| *at > self.now);
+            Side::BOTH.into_iter().filter_map(|side| self.links_leave(side)).filter(|at| *at > published);
         let next = next.into_iter().chain(links).min();
         let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
         next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
