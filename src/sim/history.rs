@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sync_core::mapping::Mapping;
 use sync_core::model::{Entity, Field, Fields, Properties, Side, Timestamp, Value};
-use sync_core::testing::fake::{Actor, Change};
+use sync_core::testing::fake::{Actor, Change, What};
 
 /// An edit by a person.
 #[derive(Debug)]
@@ -211,6 +211,12 @@ fn in_order<'a>(sources: &[Source<'a>]) -> Vec<(usize, &'a Change)> {
         let Some((.., index)) = heads.min() else { return all };
         all.extend(rest[index].next().map(|change| (index, change)));
     }
+}
+
+/// Whether a person entered this record.
+pub(super) fn is_entered(changes: &[Change], record: &str) -> bool {
+    let made = |c: &&Change| c.what == What::Created && !matches!(c.actor, Actor::Api(_));
+    changes.iter().filter(made).any(|change| change.record == record)
 }
 
 /// All words of the text that these fields are parts of.

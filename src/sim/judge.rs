@@ -14,7 +14,7 @@ use sync_core::model::{Entity, Fields, Pair, Properties, RecordId, Side, Value};
 use sync_core::testing::fake::{Actor, Change, What};
 
 use super::certain::names_its_twin;
-use super::history::{History, Source, are_words_in, words_of};
+use super::history::{History, Source, are_words_in, is_entered, words_of};
 use super::people::{Person, address};
 use super::scenario::{HUBSPOT, Setup};
 use super::wire::lock;
@@ -159,9 +159,7 @@ impl<'a> Judge<'a> {
         let customer = self.world.stripe.with(|s, _| person.customer_in(s));
         let (side, id) = match (&contact, &customer) {
             (None, None) => return Ok(()),
-            (Some(contact), Some(customer)) => {
-                return self.are_in_step(contact, customer, person.is_doubled()).await;
-            }
+            (Some(contact), Some(customer)) => return self.are_in_step(contact, customer).await,
             (Some(contact), None) => (Side::Left, contact.clone()),
             (None, Some(customer)) => (Side::Right, RecordId::new(customer.clone())),
         };
@@ -178,7 +176,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    async fn are_in_step(&self, contact: &RecordId, customer: &str, met: bool) -> Verdict {
+    async fn are_in_step(&self, contact: &RecordId, customer: &str) -> Verdict {
         let customer = RecordId::new(customer);
         let pair = self.pair(Side::Left, contact).await.ok_or("L1: nobody knows the contact")?;
         let linked = pair.present(Side::Right).is_some_and(|p| p.id == customer);
@@ -187,6 +185,7 @@ impl<'a> Judge<'a> {
         let history = self.history(contact, &customer);
         let [left, right] = [self.content(Side::Left, contact), self.content(Side::Right, &customer)];
         let entity = Entity::person();
+        let met = is_entered(&self.hubspot, contact.as_str()) && is_entered(&self.stripe, customer.as_str());
         for field in entity.fields() {
             let [l, r] = [&left, &right].map(|f| f.get(field).cloned().flatten());
             for (side, true_value) in [(Side::Left, &l), (Side::Right, &r)] {

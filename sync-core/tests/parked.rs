@@ -53,8 +53,8 @@ async fn does_a_clock_that_was_put_right_not_prolong_the_wait() {
     stage.ahead.store(10 * 3600, Ordering::Relaxed);
     parked(&stage, 20).await;
     stage.ahead.store(0, Ordering::Relaxed);
-    stage.live(61 * MINUTES).await;
-    assert_eq!(stage.right.state().writes, 1, "no wait is longer than an hour");
+    stage.live(21 * MINUTES).await;
+    assert_eq!(stage.right.state().writes, 1, "no wait is longer than what was asked for");
 }
 
 #[tokio::test(start_paused = true)]

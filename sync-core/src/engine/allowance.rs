@@ -7,6 +7,7 @@ use super::Overload;
 use super::lanes::{Kind, NEVER};
 use super::ledger::Ledger;
 use crate::connector::{Error, Remedy};
+use crate::journal::Parked;
 use crate::model::{Side, Timestamp};
 use crate::quota::Call;
 use crate::retry::{MAX_RETRY_AFTER, Schedule};
@@ -56,12 +57,12 @@ impl Ledger {
         }
     }
 
-    /// What a side asked for before a restart still counts. A clock that was set meanwhile makes no wait longer than the
-    /// longest that can be asked for.
+    /// What a side asked for before a restart still counts. A clock that was set meanwhile makes the wait no longer than it
+    /// was.
     pub(super) fn stay_parked(&mut self, side: Side) {
-        let Some(until) = self.meta.parked[side].filter(|until| *until > self.now) else { return };
+        let Some(parked) = self.meta.parked[side].filter(|parked| parked.until > self.now) else { return };
         let desk = &mut self.desks[side];
-        desk.not_before = Some(until.min(self.now.plus(MAX_RETRY_AFTER)));
+        desk.not_before = Some(parked.until.min(self.now.plus(parked.wait)));
         // The first call shows whether the side is well again.
         desk.failures = 1;
     }
@@ -104,7 +105,8 @@ impl Ledger {
         // Of calls that fail together, the one that asks for most patience counts.
         desk.not_before = desk.not_before.max(Some(now.plus(wait)));
         if matches!(error.remedy(), Remedy::Retry(Some(_))) {
-            self.meta.parked[side] = desk.not_before;
+            let parked = |until: Timestamp| Parked { until, wait: until.since(now) };
+            self.meta.parked[side] = desk.not_before.map(parked);
         }
     }
 }

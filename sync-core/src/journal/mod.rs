@@ -15,6 +15,7 @@ mod draft;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
@@ -58,7 +59,7 @@ pub struct Meta {
     pub swept: PerSide<Option<Timestamp>>,
     /// Until when each side has asked not to be called, by the engine's clock; it may have passed.
     #[serde(default)]
-    pub parked: PerSide<Option<Timestamp>>,
+    pub parked: PerSide<Option<Parked>>,
     /// What keeps too much from being blanked at once.
     #[serde(default)]
     pub brakes: PerSide<Brake>,
@@ -79,6 +80,15 @@ impl Meta {
             *self.due[due.side].entry(due.class).or_default() += 1;
         }
     }
+}
+
+/// A wait that a side asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Until when.
+    pub until: Timestamp,
+    /// How long it was when it began: whatever the clock says later, it is no longer.
+    pub wait: Duration,
 }
 
 /// Planning for every pair, in order of their ids.
