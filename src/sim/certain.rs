@@ -20,7 +20,7 @@ pub(super) fn names_its_twin(world: &World, contact: &RecordId, customer: &Recor
     if named.as_deref() == Some(customer.as_str()) {
         return Ok(());
     }
-    Err(format!("link: contact {contact} names {named:?}, but its twin is {customer}"))
+    Err(format!("L1: contact {contact} names {named:?}, but its twin is {customer}"))
 }
 
 /// P3: for somebody who was in both systems before the engine was there, it makes no further record.
