@@ -31,7 +31,7 @@ fn does_the_engine_keep_its_promises_whatever_happens() {
 const SEEDS: u64 = 200;
 
 /// Each of these once broke a promise, and found what its line says. The stories of some have changed since, when the
-/// generator learned something new; what they found has a test of its own in `sync-core/tests`.
+/// generator learned something new; what the latest found has a test of its own in `sync-core/tests`.
 const ONCE_BROKEN: [u64; 36] = [
     50, 76, 142,  // pairs of the last page of the listing were never planned for
     1438, // nor were any, when the engine ended just after the listing
