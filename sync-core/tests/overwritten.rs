@@ -223,3 +223,24 @@ fn taken_over() -> Pair {
     answer(&mut pair, Side::Left, 23);
     pair
 }
+
+#[test]
+fn is_an_edit_before_the_same_was_typed_once_more_on_the_other_side_not_taken_for_a_reply_to_that() {
+    let before = |value: &str| Over::Value(text(value));
+    let mut pair = settled();
+    // Somebody typed Zoe, of which nobody told, and then Ann once more.
+    let again = Heard { over: before("Zoe"), ..typed("Ann", 16) };
+    hear(&mut pair, Side::Right, FIRST_NAME, again);
+    agree(&mut pair, &policy());
+    hear(&mut pair, Side::Left, FIRST_NAME, Heard { over: before("Ann"), ..typed("Cid", 12) });
+    agree(&mut pair, &policy());
+    assert_eq!(wanted(&pair, Side::Left), [(FIRST_NAME, text("Ann"))].into(), "it is the later one");
+    begin(&mut pair, 20);
+    let done = Outcome::Done { id: id(Side::Left), shown: Default::default(), at: at(20) };
+    settle(&mut pair, &policy(), Side::Left, done);
+    assert_eq!(lost(&pair), [(Side::Left, Some("Cid"))]);
+    // Now it does come from there.
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Dan", 15));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Eva", 21));
+    assert_eq!(wanted(&pair, Side::Right), [(FIRST_NAME, text("Eva"))].into());
+}

@@ -62,8 +62,14 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
         same(&shown[side].value).then_some(since)
     });
     let restated = before.map(|b| b.restated).unwrap_or_default();
+    // Whoever types the same once more has had something else there meanwhile, of which the other side never knew.
+    let again = before.is_some() && view.news(from).as_ref() == Some(&said);
+    let chance = PerSide::from_fn(|side| match again {
+        true => side != from,
+        false => before.is_some_and(|b| b.chance[side]),
+    });
     let at = said.at;
-    Some(Verdict { agreed: Agreed { value: said.value, from, at, heard, held, restated }, lost })
+    Some(Verdict { agreed: Agreed { value: said.value, from, at, heard, held, restated, chance }, lost })
 }
 
 fn shown<'a>(pair: &'a Pair, side: Side, field: &Field) -> Option<&'a Shown> {
@@ -137,6 +143,13 @@ impl View<'_> {
         };
         let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
         let standing = Said { value: base.value.clone(), at: base.at, over: 0 };
+        let apart = |said: Said, standing: Said| {
+            let (left, right) = if side == Side::Left { (said, standing) } else { (standing, said) };
+            self.between(left, right, false)
+        };
+        if base.chance[side] {
+            return apart(said, standing);
+        }
         if in_view || base.from == side {
             return (side, said, None);
         }
@@ -150,8 +163,7 @@ impl View<'_> {
             let lost = (base.held[side] == Some(said.at)).then_some((base.from, standing));
             return (side, said, lost);
         }
-        let (left, right) = if side == Side::Left { (said, standing) } else { (standing, said) };
-        self.between(left, right, false)
+        apart(said, standing)
     }
 
     /// Two edits that knew nothing of each other.

@@ -209,7 +209,15 @@ fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option
             heard[side.other()] = shown.known().unwrap_or_default();
             let held = PerSide::from_fn(|s| (s != side).then_some(shown.at));
             let (value, from, at) = (shown.value.clone(), side.other(), shown.since());
-            let agreed = Agreed { value, from, at, heard, held, restated: PerSide::default() };
+            let agreed = Agreed {
+                value,
+                from,
+                at,
+                heard,
+                held,
+                restated: PerSide::default(),
+                chance: PerSide::default(),
+            };
             fields.insert(field.clone(), agreed);
         }
     }

@@ -175,6 +175,7 @@ fn done(
     }
     for (field, mut agreed) in sent.fields {
         agreed.held[side] = Some(at);
+        agreed.chance[side] = false;
         agreed.restated[side] |= agreed.from == side;
         let now_shown = shown.get(&field).unwrap_or(&agreed.value);
         if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {

@@ -112,6 +112,10 @@ pub struct Agreed {
     /// For each side, whether a write of ours set the value there once more, beside what it was for.
     #[serde(default)]
     pub restated: PerSide<bool>,
+    /// For each side, whether it only happened to hold the value when that was typed on the other one once more: an edit made
+    /// here may know nothing of it.
+    #[serde(default)]
+    pub chance: PerSide<bool>,
 }
 
 /// What a write is.
