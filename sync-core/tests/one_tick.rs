@@ -124,6 +124,18 @@ fn does_the_later_of_two_people_stand_who_typed_in_one_second() {
     }
 }
 
+#[test]
+fn is_what_was_typed_over_ours_later_than_what_we_knew_when_we_wrote() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 10));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 11));
+    write(&mut pair, Side::Right, 10);
+    // Back to what Cid was typed over: by the values alone it might have come before that.
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", "Ann", 10));
+    let last = field(&pair, Side::Right, FIRST_NAME).said().expect("a person");
+    assert_eq!(last.value, text("Ann"));
+}
+
 /// A record was made with a word, and everything else happened within the same second.
 fn made_with(value: &str, seconds: i64) -> Heard {
     Heard { over: Over::Nothing, ..typed(value, seconds) }

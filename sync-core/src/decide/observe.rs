@@ -248,16 +248,17 @@ impl Fold<'_> {
             self.present.fields.insert(field.clone(), new);
             return self.effect(Effect::Changed);
         };
+        let known = self.base.get(field).map(|base| &base.heard[self.side]);
         let same = self.policy.entity.same(field, old.value.as_ref(), new.value.as_ref());
         let effect = if same && may_refine(old, &new) {
             refine(old, new)
         } else if new.at > old.at {
             supersede(old, new)
         } else if new.at < old.at {
-            uncover(old, &new, |said| self.lost.push((field.clone(), said)))
+            uncover(old, &new, known, |said| self.lost.push((field.clone(), said)))
         } else {
             self.present.doubt |= !same && !is_told(old, &new);
-            tie(old, new)
+            tie(old, new, known)
         };
         self.edited |= by == By::Person && effect == Effect::Changed;
         self.effect(effect);

@@ -4,7 +4,7 @@
 //! Within one tick of the clock there is no order. What is known of a tick is kept as a set ([`Shown::passed`]), and which
 //! of it came last only a read can tell ([`found`]).
 
-use crate::model::{By, Moment, Said, Shown, Value, print};
+use crate::model::{By, Known, Moment, Said, Shown, Value, print};
 
 use super::observe::Effect;
 
@@ -34,14 +34,15 @@ pub(super) fn supersede(old: &mut Shown, new: Shown) -> Effect {
     Effect::Changed
 }
 
-/// An older edit still matters when a person made it and only our own value covers it.
-pub(super) fn uncover(old: &mut Shown, new: &Shown, lose: impl FnMut(Said)) -> Effect {
+/// An older edit still matters when a person made it and only our own value covers it. Of what was `known` when that was
+/// written it may be told that it came before.
+pub(super) fn uncover(old: &mut Shown, new: &Shown, known: Option<&Known>, lose: impl FnMut(Said)) -> Effect {
     if old.by != By::Us || new.by != By::Person || is_told(old, new) {
         return Effect::Stale;
     }
     let said = Said { value: new.value.clone(), at: new.at, over: new.over };
     match &old.covered {
-        Some(covered) if is_before(&said, covered, old) => {
+        Some(covered) if !is_after_ours(&said, covered, old, known) && is_before(&said, covered, old) => {
             if said.at == covered.at {
                 old.passed.push(said.moment());
                 [said].into_iter().for_each(lose);
@@ -56,6 +57,12 @@ pub(super) fn uncover(old: &mut Shown, new: &Shown, lose: impl FnMut(Said)) -> E
             Effect::Changed
         }
     }
+}
+
+/// Whether an edit was typed over our own value, and the other was known when we wrote that.
+fn is_after_ours(said: &Said, other: &Said, ours: &Shown, known: Option<&Known>) -> bool {
+    let over_ours = ours.value.is_some() && said.over == print(ours.value.as_ref(), false);
+    over_ours && ours.at == said.at && known.is_some_and(|known| known.covers(other) && !known.covers(said))
 }
 
 /// Which of two edits under our own value came first. Within one tick, what was typed over the other came after it, and what
@@ -93,13 +100,13 @@ fn told_before(old: &Shown, new: &Shown) -> Option<Moment> {
 /// Two values at one moment of the side's clock. If they differ only a read can tell which is shown. Until then ours
 /// counts as shown and a person's as covered by it; between two of a kind the order of values decides, so that the order
 /// of arrival does not.
-pub(super) fn tie(old: &mut Shown, new: Shown) -> Effect {
+pub(super) fn tie(old: &mut Shown, new: Shown, known: Option<&Known>) -> Effect {
     if is_told(old, &new) {
         return Effect::Nothing;
     }
     match (old.by, new.by) {
         (By::Us, By::Person) => {
-            uncover(old, &new, |_| {});
+            uncover(old, &new, known, |_| {});
         }
         (By::Person, By::Us) => {
             supersede(old, new);
