@@ -5,6 +5,7 @@
 #[path = "common/stage.rs"]
 mod stage;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use stage::{Stage, created, live, person, webhook};
@@ -49,6 +50,23 @@ async fn are_records_told_of_the_twins_we_made_a_hundred_in_a_call() {
     told.dedup();
     assert_eq!(told.len(), 250, "each is told once");
     assert_eq!((left.writes, left.written.len()), (3, 250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_a_clock_that_was_put_right_not_keep_links_waiting() {
+    let stage = Stage { tail: Duration::ZERO, ..stage() };
+    stage.ahead.store(3600, Ordering::Relaxed);
+    let engine = stage.engine().await;
+    engine.accept(Side::Left, &webhook(&created("a", "1", stage.left.now()))).await.unwrap();
+    live(&engine, 2).await;
+    assert_eq!(
+        (stage.right.state().writes, stage.left.state().writes),
+        (1, 0),
+        "the link still waits for others"
+    );
+    stage.ahead.store(0, Ordering::Relaxed);
+    stage.live(5).await;
+    assert_eq!(links(&stage.left.state().written).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,7 +51,8 @@ impl Ledger {
         let class = class_of(&op, pair);
         // What was due before a link is done.
         let due = pair.due.filter(|due| !op.is_link() || due.class == class);
-        let since = due.map_or(now, |due| due.since);
+        // Nothing waits since a time to come: the clock was set back over a restart.
+        let since = due.map_or(now, |due| due.since.min(now));
         let held = class == Class::New && matches!(op, Op::Create { .. });
         let hold = held.then(|| since.plus(hold));
         let not_before = pair.setback.map(|s| s.until).max(hold).filter(|until| *until > now);
