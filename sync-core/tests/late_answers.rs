@@ -100,3 +100,25 @@ async fn does_the_later_edit_stand_where_a_creation_was_found_long_after_it() {
     assert_eq!(phones(&stage, Side::Left), [""; 0], "2 was typed before 3");
     assert_eq!(phones(&stage, Side::Right).last().map(String::as_str), Some("3"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn is_a_record_found_that_was_told_of_while_it_was_looked_for_read_once_more() {
+    let stage = Stage { tail: Duration::ZERO, ..Stage::new() };
+    let theirs = |phone| Record { id: RecordId::new("theirs"), ..person("ann", phone) };
+    (stage.right.state().slow, stage.right.state().silent) = (Duration::from_secs(8), 1);
+    stage.right.state().records = vec![theirs("")];
+    let engine = stage.engine().await;
+    let (left, right, listener) = (stage.left.clone(), stage.right.clone(), engine.clone());
+    tokio::spawn(async move {
+        hear(&listener, Side::Left, created("ann", "1", left.clock.now())).await;
+        // Our creation came to nothing, nobody knows, and the record of the same person is on its way to us as it was.
+        pass(12).await;
+        let entered = Sighting::created(theirs(""), right.clock.now());
+        hear(&listener, Side::Right, News::Seen(Box::new(entered))).await;
+        pass(1).await;
+        right.state().records = vec![theirs("2")];
+        hear(&listener, Side::Right, rung(theirs("2"), "", right.clock.now())).await;
+    });
+    live(&engine, 120).await;
+    assert_eq!(phones(&stage, Side::Left), ["2"], "2 was typed after 1");
+}

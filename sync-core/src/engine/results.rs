@@ -8,7 +8,9 @@ use super::repair::written;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
 use crate::decide::{Effect, Outcome, Policy, Source, named, not_found, not_ours, observe, settle};
 use crate::journal::IndexKey;
-use crate::model::{Field, Fields, News, Pair, PairId, Record, RecordId, SentKind, Setback, Side, Timestamp};
+use crate::model::{
+    Field, Fields, News, Pair, PairId, Record, RecordId, Seen, SentKind, Setback, Side, Timestamp,
+};
 use crate::store::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -164,6 +166,10 @@ impl Ledger {
             return self.file(&other).await;
         }
         let Some(pair) = self.pair(&id).await? else { return Ok(()) };
+        if pair.aliases[side].contains(&record.id) {
+            // What was told of a further record was passed by.
+            pair.sides[side] = Seen::unread(record.id.clone());
+        }
         // If the record has been told of since it was looked for, the answer may be older than that.
         let source = if pair.present(side).is_some() { Source::Listed } else { Source::Read(heard) };
         let others: Vec<_> = answer.records.iter().filter(|r| r.id != record.id).cloned().collect();

@@ -140,7 +140,10 @@ impl System {
                 Query::Ids(ids) => {
                     ids.contains(&record.id) || record.aliases.iter().any(|alias| ids.contains(alias))
                 }
-                Query::Find(lookup) => record.mark.as_ref() == Some(&lookup.link.pair),
+                Query::Find(lookup) => {
+                    let matches = record.properties.get("email").is_some_and(|it| *it == lookup.match_value);
+                    record.mark.as_ref() == Some(&lookup.link.pair) || matches
+                }
                 _ => false,
             };
             let records = state.records.iter().filter(is_asked_for).cloned().collect();
