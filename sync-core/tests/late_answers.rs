@@ -10,7 +10,9 @@ use std::time::Duration;
 use sync_core::Engine;
 use sync_core::clock::Clock;
 use sync_core::connector::WriteBody;
-use sync_core::model::{Author, Class, News, Properties, Record, RecordId, Side, Sighting, Timestamp, Value};
+use sync_core::model::{
+    Activity, Author, Class, News, Properties, Record, RecordId, Side, Sighting, Timestamp, Value,
+};
 
 use stage::{Stage, created, live, person, webhook};
 
@@ -121,4 +123,42 @@ async fn is_a_record_found_that_was_told_of_while_it_was_looked_for_read_once_mo
     });
     live(&engine, 120).await;
     assert_eq!(phones(&stage, Side::Left), ["2"], "2 was typed after 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn are_pairs_one_whose_records_a_read_shows_to_be_one() {
+    let mut stage = Stage { tail: Duration::ZERO, ..Stage::new() };
+    stage.left.like.emit_batch = 1;
+    let engine = stage.engine().await;
+    let (left, theirs) = (stage.left.clone(), engine.clone());
+    tokio::spawn(async move {
+        let began = left.clock.now();
+        for id in ["ann", "bob"] {
+            hear(&theirs, Side::Left, created(id, "1", began)).await;
+        }
+        pass(5).await;
+        let aliases = ["ann", "bob"].map(RecordId::new).to_vec();
+        let also_known_as = Value::new("bob@example.com").into_iter().collect();
+        left.state().records = vec![Record { aliases, also_known_as, ..merged("2", left.clock.now()) }];
+        hear(&theirs, Side::Left, changed("bob", left.clock.now())).await;
+        pass(5).await;
+        // Told once more, and late.
+        for id in ["ann", "bob"] {
+            hear(&theirs, Side::Left, created(id, "1", began)).await;
+        }
+        let gone = Sighting::created(person("bob", "1"), began);
+        let purchase = News::Happened {
+            id: None,
+            match_value: gone.record.properties["email"].clone(),
+            activity: Activity { id: "p1".to_owned(), at: began, details: Default::default() },
+        };
+        hear(&theirs, Side::Right, purchase).await;
+    });
+    live(&engine, 60).await;
+    let creations = stage.right.state().written.iter().filter(|row| row.body.is_create()).count();
+    assert_eq!(creations, 2, "nobody is new");
+    assert_eq!(engine.journal().pairs_after(None, 9).await.unwrap().len(), 1);
+    let told =
+        stage.left.state().written.iter().filter(|row| matches!(row.body, WriteBody::Emit { .. })).count();
+    assert_eq!((told, engine.status().counts.pending), (1, 0));
 }

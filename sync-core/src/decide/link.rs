@@ -18,10 +18,11 @@ pub enum Links {
     Apart,
 }
 
-/// Folds in which record of the other side a record was seen to name.
+/// Folds in by what names a record goes, and which record of the other side it was seen to name.
 pub fn named(pair: &mut Pair, side: Side, record: &Record) {
     let is_ours = record.twin.as_ref() == pair.record_id(side.other());
     let Some(present) = pair.present_mut(side).filter(|p| p.id == record.id) else { return };
+    present.also_known_as.clone_from(&record.also_known_as);
     // Once told, only the twin itself is of interest: a person may have put another there.
     if record.twin.is_some() && (is_ours || present.linked.is_none()) {
         present.linked.clone_from(&record.twin);

@@ -76,7 +76,7 @@ impl Ledger {
             }
             _ => return Ok(None),
         };
-        let known = self.draft.find(&IndexKey::record(side, id)).await?.is_some();
+        let known = self.find(&IndexKey::record(side, id)).await?.is_some();
         Ok((!known).then(|| id.clone()))
     }
 
@@ -103,7 +103,7 @@ impl Ledger {
     /// Whether a record must still be read, which it then is. While it waited, an answer of ours may have told whose it is; then its news is
     /// taken in without a call.
     pub(super) async fn still_unknown(&mut self, side: Side, id: &RecordId) -> Result<bool, StoreError> {
-        if self.draft.find(&IndexKey::record(side, id)).await?.is_none() {
+        if self.find(&IndexKey::record(side, id)).await?.is_none() {
             if let Some(lookup) = self.desks[side].lookups.get_mut(id) {
                 lookup.reading = Some(lookup.news.len());
             }
@@ -200,18 +200,13 @@ impl Ledger {
         let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
         let effect = observe(pair, &policy, side, &observation);
         named(pair, side, record);
-        let aliases: Vec<RecordId> = record.aliases.iter().filter(|a| **a != record.id).cloned().collect();
-        pair.aliases[side].retain(|a| *a != record.id);
-        self.draft.put_index_once(&IndexKey::record(side, &record.id), &id).await?;
-        for alias in aliases {
-            self.draft.put_index_once(&IndexKey::record(side, &alias), &id).await?;
-        }
-        self.reindex(&id, &before, &record.also_known_as).await?;
+        self.take_names(side, &id, record).await?;
+        self.reindex(&id, &before).await?;
         Ok(Fate::Effect(id, effect, class))
     }
 
     async fn change(&mut self, side: Side, class: Class, news: Hint) -> Result<Fate, StoreError> {
-        let Some(id) = self.draft.find(&IndexKey::record(side, &news.id)).await? else {
+        let Some(id) = self.find(&IndexKey::record(side, &news.id)).await? else {
             return Ok(Fate::Nothing);
         };
         let policy = self.policy.clone();
@@ -228,7 +223,7 @@ impl Ledger {
         let mut pairs: Vec<PairId> = Vec::new();
         // Not the survivor's new id first: a read may have given that to any of them before.
         for id in from.iter().chain([into]) {
-            if let Some(pair) = self.draft.find(&IndexKey::record(side, id)).await?
+            if let Some(pair) = self.find(&IndexKey::record(side, id)).await?
                 && !pairs.contains(&pair)
             {
                 pairs.push(pair);
@@ -271,10 +266,10 @@ impl Ledger {
         });
         let mut owner = None;
         if let Some(id) = &id {
-            owner = self.draft.find(&IndexKey::record(side, id)).await?;
+            owner = self.find(&IndexKey::record(side, id)).await?;
         }
         if let (None, Some(key)) = (&owner, &match_key) {
-            owner = self.draft.find(&IndexKey::matching(key)).await?;
+            owner = self.find(&IndexKey::matching(key)).await?;
         }
         match (owner, match_key) {
             (Some(owner), _) => {

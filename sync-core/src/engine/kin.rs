@@ -11,6 +11,17 @@ use crate::model::{Class, Fields, PairId, Record, RecordId, Seen, Side, Timestam
 use crate::store::StoreError;
 
 impl Ledger {
+    /// The pair a key of the index leads to, by way of those that were absorbed.
+    pub(super) async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
+        let Some(mut id) = self.draft.find(key).await? else { return Ok(None) };
+        while self.meta.absorbed > 0
+            && let Some(survivor) = self.draft.survivor(&id).await?
+        {
+            id = survivor;
+        }
+        Ok(Some(id))
+    }
+
     /// The pair a record belongs to; a new one if it is nobody's.
     pub(super) async fn identify(
         &mut self,
@@ -39,15 +50,15 @@ impl Ledger {
         found.extend(ours.map(|id| (How::Mark, id)));
         found.extend(record.mark.clone().map(|id| (How::Mark, id)));
         for id in std::iter::once(&record.id).chain(&record.aliases) {
-            found.extend(self.draft.find(&IndexKey::record(side, id)).await?.map(|p| (How::Id, p)));
+            found.extend(self.find(&IndexKey::record(side, id)).await?.map(|p| (How::Id, p)));
         }
         if let Some(twin) = &record.twin {
             let key = IndexKey::record(side.other(), twin);
-            found.extend(self.draft.find(&key).await?.map(|p| (How::Twin, p)));
+            found.extend(self.find(&key).await?.map(|p| (How::Twin, p)));
         }
         let fields = self.systems[side].mapping.get(&record.properties);
         for key in self.keys_of(&fields, &record.also_known_as) {
-            found.extend(self.draft.find(&IndexKey::matching(&key)).await?.map(|p| (How::Match, p)));
+            found.extend(self.find(&IndexKey::matching(&key)).await?.map(|p| (How::Match, p)));
         }
         Ok(found)
     }
@@ -63,19 +74,16 @@ impl Ledger {
 
     pub(super) async fn match_keys(&mut self, id: &PairId) -> Result<BTreeSet<String>, StoreError> {
         let Some(pair) = self.pair(id).await? else { return Ok(BTreeSet::new()) };
-        let fields = Side::BOTH.map(|side| pair.fields(side));
-        Ok(fields.iter().filter_map(|f| self.policy.entity.match_key(f)).collect())
+        let shown = Side::BOTH.map(|side| {
+            let also = pair.present(side).map(|present| present.also_known_as.clone());
+            (pair.fields(side), also.unwrap_or_default())
+        });
+        Ok(shown.iter().flat_map(|(fields, also)| self.keys_of(fields, also)).collect())
     }
 
     /// Keeps the index in step with the match values a pair shows, and gives it the activities that waited for them.
-    pub(super) async fn reindex(
-        &mut self,
-        id: &PairId,
-        before: &BTreeSet<String>,
-        also: &[Value],
-    ) -> Result<(), StoreError> {
-        let mut after = self.match_keys(id).await?;
-        after.extend(self.keys_of(&Fields::new(), also));
+    pub(super) async fn reindex(&mut self, id: &PairId, before: &BTreeSet<String>) -> Result<(), StoreError> {
+        let after = self.match_keys(id).await?;
         for key in after.difference(before) {
             self.draft.put_index(&IndexKey::matching(key), id);
             for waiting in self.draft.waiting(key).await? {
@@ -85,7 +93,7 @@ impl Ledger {
         }
         for key in before.difference(&after) {
             let key = IndexKey::matching(key);
-            if self.draft.find(&key).await?.as_ref() == Some(id) {
+            if self.find(&key).await?.as_ref() == Some(id) {
                 self.draft.delete_index(&key);
             }
         }
@@ -100,7 +108,7 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<Fate, StoreError> {
         self.draft.put_tombstone(side, record, at);
-        let Some(id) = self.draft.find(&IndexKey::record(side, record)).await? else {
+        let Some(id) = self.find(&IndexKey::record(side, record)).await? else {
             return Ok(Fate::Nothing);
         };
         let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
@@ -117,6 +125,29 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         Ok(self.draft.tombstone(side, record).await?.is_some_and(|gone| at <= gone))
+    }
+
+    /// All names of a pair's record lead to the pair. Those that led to another one say that records were merged.
+    pub(super) async fn take_names(
+        &mut self,
+        side: Side,
+        id: &PairId,
+        record: &Record,
+    ) -> Result<(), StoreError> {
+        for name in &record.aliases {
+            if let Some(other) = self.find(&IndexKey::record(side, name)).await?
+                && other != *id
+            {
+                self.absorb(id, &other).await?;
+            }
+        }
+        if let Some(pair) = self.pair(id).await? {
+            pair.aliases[side].retain(|name| *name != record.id);
+        }
+        for name in std::iter::once(&record.id).chain(&record.aliases) {
+            self.draft.put_index_once(&IndexKey::record(side, name), id).await?;
+        }
+        Ok(())
     }
 
     /// A further record of the same thing: its activities count, its edits do not.
@@ -144,15 +175,11 @@ impl Ledger {
             records.extend(other.record_id(side).map(|id| (side, id.clone())));
             records.extend(other.aliases[side].iter().map(|id| (side, id.clone())));
         }
-        for (side, id) in &records {
-            self.draft.put_index(&IndexKey::record(*side, id), into);
-        }
+        // All that leads to the other leads to this one from now on.
+        self.draft.put_survivor(&other.id, into);
+        self.meta.absorbed += 1;
         for pending in &other.activities {
             self.draft.put_activity(&pending.activity.id, into.as_str());
-        }
-        let keys = self.match_keys(&other.id).await?;
-        for key in keys {
-            self.draft.put_index(&IndexKey::matching(&key), into);
         }
         self.drop_pair(&other.id);
         let Some(pair) = self.pair(into).await? else { return Ok(()) };

@@ -134,6 +134,7 @@ impl Ledger {
         let meta = stored_meta.clone().unwrap_or_else(|| Meta {
             namespace: namespace.unwrap_or_else(fresh_namespace),
             pairs: 0,
+            absorbed: 0,
             counts: Counts::default(),
             backfill: PerSide::from_fn(|_| match settings.backfill {
                 true => Backfill::Pending,

@@ -181,7 +181,7 @@ impl Ledger {
         let at = record.changed_at.unwrap_or_else(|| as_of.minus(GRACE));
         let id = record.id.clone();
         let changed = News::Changed { id, at, author: Author::Unknown, class, property: None };
-        let Some(owner) = self.draft.find(&IndexKey::record(side, &record.id)).await? else {
+        let Some(owner) = self.find(&IndexKey::record(side, &record.id)).await? else {
             return self.stranger(side, record, changed).await;
         };
         let shown = self.systems[side].mapping.get(&record.properties);
@@ -201,7 +201,7 @@ impl Ledger {
 
     /// What we wrote since the record was last read may cover words that no webhook told: its past shows them.
     async fn read_past(&mut self, side: Side, id: &RecordId) -> Result<(), StoreError> {
-        let Some(owner) = self.draft.find(&IndexKey::record(side, id)).await? else { return Ok(()) };
+        let Some(owner) = self.find(&IndexKey::record(side, id)).await? else { return Ok(()) };
         let Some(pair) = self.pair(&owner).await? else { return Ok(()) };
         let is_its = pair.present(side).is_some_and(|present| present.id == *id);
         if !is_its || pair.sent[side].is_some() || written(pair, side) <= pair.read[side] {
@@ -228,7 +228,7 @@ impl Ledger {
         }
         let mut from = Vec::new();
         for alias in &record.aliases {
-            if self.draft.find(&IndexKey::record(side, alias)).await?.is_some() {
+            if self.find(&IndexKey::record(side, alias)).await?.is_some() {
                 from.push(alias.clone());
             }
         }

@@ -59,7 +59,7 @@ impl Ledger {
         }
         let mut id = id.clone();
         if *asked != record.id
-            && let Some(other) = self.draft.find(&IndexKey::record(side, &record.id)).await?
+            && let Some(other) = self.find(&IndexKey::record(side, &record.id)).await?
             && other != id
         {
             self.absorb(&other, &id).await?;
@@ -75,10 +75,8 @@ impl Ledger {
             pair.unsettled.changed |= changed;
             pair.read[side] = written(pair, side).max(Some(at));
         }
-        for name in std::iter::once(&record.id).chain(&record.aliases) {
-            self.draft.put_index_once(&IndexKey::record(side, name), &id).await?;
-        }
-        self.reindex(&id, &before, &record.also_known_as).await?;
+        self.take_names(side, &id, record).await?;
+        self.reindex(&id, &before).await?;
         self.file(&id).await
     }
 
@@ -159,7 +157,7 @@ impl Ledger {
             }
             return self.file(&id).await;
         };
-        if let Some(other) = self.draft.find(&IndexKey::record(side, &record.id)).await?
+        if let Some(other) = self.find(&IndexKey::record(side, &record.id)).await?
             && other != id
         {
             self.absorb(&other, &id).await?;
@@ -175,7 +173,7 @@ impl Ledger {
         let others: Vec<_> = answer.records.iter().filter(|r| r.id != record.id).cloned().collect();
         self.reread(side, &id, (&record.id, &record), (source, at)).await?;
         for other in others {
-            if self.draft.find(&IndexKey::record(side, &other.id)).await?.is_none() {
+            if self.find(&IndexKey::record(side, &other.id)).await?.is_none() {
                 self.add_alias(side, &id, &other.id).await?;
             }
         }
@@ -188,7 +186,7 @@ impl Ledger {
         let twin = self.pair(id).await?.and_then(|p| p.record_id(side.other()).cloned());
         let mut ranked = Vec::with_capacity(records.len());
         for record in records {
-            let owner = self.draft.find(&IndexKey::record(side, &record.id)).await?;
+            let owner = self.find(&IndexKey::record(side, &record.id)).await?;
             let rank = if record.mark.as_ref() == Some(id) {
                 0
             } else if record.twin.is_some() && record.twin == twin {
@@ -269,7 +267,7 @@ impl Ledger {
         match result {
             Ok(receipt) => self.applied(side, &row, receipt).await?,
             Err(Error::Exists { id: Some(record) }) if row.write.body.is_create() => {
-                if let Some(other) = self.draft.find(&IndexKey::record(side, &record)).await?
+                if let Some(other) = self.find(&IndexKey::record(side, &record)).await?
                     && other != id
                 {
                     self.outcome(side, &id, Outcome::NotDone).await?;
@@ -340,7 +338,7 @@ impl Ledger {
         let done = Outcome::Done { id: record.clone(), shown: shown.unwrap_or_default(), at };
         self.outcome(side, id, done).await?;
         self.draft.put_index_once(&IndexKey::record(side, &record), id).await?;
-        self.reindex(id, &before, &[]).await?;
+        self.reindex(id, &before).await?;
         if let WriteBody::Emit { activity, .. } = &row.write.body {
             if let Some(pair) = self.pair(id).await? {
                 pair.activities.retain(|p| p.activity.id != activity.id);

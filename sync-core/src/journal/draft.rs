@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Arrival, DeadLetter, IndexKey, Journal, LEDGER, Meta, Waiting, decode, decode_option, due_key, encode,
-    tombstone_key,
+    survivor_key, tombstone_key,
 };
 use crate::model::{Due, Pair, PairId, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
@@ -48,6 +48,14 @@ impl Draft {
     /// As [`Store::get`](crate::store::Store::get).
     pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
         decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
+    }
+
+    /// The pair that took this one in, if one did.
+    ///
+    /// # Errors
+    /// As [`Store::get`](crate::store::Store::get).
+    pub async fn survivor(&self, absorbed: &PairId) -> Result<Option<PairId>, StoreError> {
+        decode_option(self.get(Table::Index, survivor_key(absorbed).as_bytes()).await?)
     }
 
     /// When a record went, by its side's clock.
@@ -150,6 +158,11 @@ impl Draft {
     /// Removes a key of the index.
     pub fn delete_index(&mut self, key: &IndexKey) {
         self.delete(Table::Index, key.0.clone());
+    }
+
+    /// Remembers for ever which pair took another in.
+    pub fn put_survivor(&mut self, absorbed: &PairId, survivor: &PairId) {
+        self.put(Table::Index, survivor_key(absorbed), encode(survivor));
     }
 
     /// Remembers for ever when a record went.

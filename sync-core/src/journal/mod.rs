@@ -7,6 +7,7 @@
 //! | pairs | pair id | [`Pair`] |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | pair id |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
+//! | index | `s/<pair id>`: it was absorbed | the pair that survives |
 //! | due | side, class, since, pair id | nothing |
 //! | activities | `a/<activity id>`: the pair; `w/<match key>/<activity id>`: waits for its record | pair id, [`Waiting`] |
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
@@ -38,6 +39,9 @@ pub struct Meta {
     pub namespace: String,
     /// Pairs ever made.
     pub pairs: u64,
+    /// Pairs that were taken in by others.
+    #[serde(default)]
+    pub absorbed: u64,
     /// Where every event went.
     pub counts: Counts,
     /// How far each side has been listed.
@@ -234,12 +238,17 @@ impl Journal {
         decode_option(self.store.get(Table::Pairs, id.as_str().as_bytes()).await?)
     }
 
-    /// The pair a key of the index leads to.
+    /// The pair a key of the index leads to, by way of those that were absorbed.
     ///
     /// # Errors
     /// As [`Store::get`].
     pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
-        decode_option(self.store.get(Table::Index, key.0.as_bytes()).await?)
+        let (mut found, mut key) = (None, key.0.clone());
+        while let Some(id) = decode_option(self.store.get(Table::Index, key.as_bytes()).await?)? {
+            key = survivor_key(&id);
+            found = Some(id);
+        }
+        Ok(found)
     }
 
     /// Up to `limit` pairs whose id comes after `after`.
@@ -297,6 +306,10 @@ impl IndexKey {
     pub fn matching(key: &str) -> Self {
         Self(format!("m/{key}"))
     }
+}
+
+fn survivor_key(absorbed: &PairId) -> String {
+    format!("s/{absorbed}")
 }
 
 fn tombstone_key(side: Side, id: &RecordId) -> String {

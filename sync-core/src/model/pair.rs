@@ -93,6 +93,9 @@ pub struct Present {
     /// blanked that since: it is written once, not guarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked: Option<RecordId>,
+    /// Further match values by which its system knows it, as of the last read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_known_as: Vec<Value>,
 }
 
 /// A value both sides agreed on.
@@ -322,7 +325,7 @@ impl Present {
     /// A record of which nothing was heard yet but this.
     #[must_use]
     pub fn new(id: RecordId, fields: BTreeMap<Field, Shown>, doubt: bool) -> Self {
-        Self { id, fields, doubt, heard: 0, linked: None }
+        Self { id, fields, doubt, heard: 0, linked: None, also_known_as: Vec::new() }
     }
 }
 
