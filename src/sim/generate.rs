@@ -20,6 +20,8 @@ struct Mood {
     invalid: bool,
     deletes: bool,
     merges: bool,
+    /// Nothing but merges, edits, and answers that are late or lost: they meet on their way.
+    crossing: bool,
     /// All edits are of one field of one or two people: everything meets everything.
     focus: Option<What>,
     /// Half of all scenarios happen within seconds, where everything races; the others take their time.
@@ -32,10 +34,12 @@ impl Scenario {
     pub fn generate(seed: u64) -> Self {
         let may = |purpose, percent| chance(seed, purpose, 0, percent);
         let focus = [What::Phone, What::Phone, What::First, What::Last][index(below(seed, "focus", 1, 4))];
-        let focus = may("focus", 20).then_some(focus);
+        let crossing = may("crossing", 8);
+        let focus = (crossing || may("focus", 20)).then_some(focus);
         let people = 1 + index(below(seed, "people", 0, MOST_PEOPLE));
         let mood = Mood {
             seed,
+            crossing,
             focus,
             people: if focus.is_some() { people.min(2) } else { people },
             faults: may("faults", 50),
@@ -101,6 +105,7 @@ impl Mood {
         match self.draw("kind", n, 100) {
             // Somebody must be there first.
             _ if n == 0 => self.create(n),
+            kind if self.crossing => self.meet(kind, n),
             0..22 => self.create(n),
             22..26 => Step::Import { first: self.person(n), count: 1 + self.below("import", n, 3), n },
             26..62 => self.edit(n),
@@ -118,6 +123,24 @@ impl Mood {
             96..100 if self.store => self.store_trouble(n),
             _ => self.edit(n),
         }
+    }
+
+    fn meet(&self, kind: u64, n: u64) -> Step {
+        match kind {
+            0..15 => self.create(n),
+            15..30 => Step::Merge { into: self.person(n), other: self.below("other", n, 2) },
+            30..55 => self.late(n),
+            _ => self.edit(n),
+        }
+    }
+
+    fn late(&self, n: u64) -> Step {
+        let target = [Target::Reads, Target::Writes][self.below("target", n, 2)];
+        let kind = match self.draw("fault", n, 3) {
+            0 => Kind::LoseAnswer,
+            _ => Kind::Slow(self.draw("slow", n, 12_000)),
+        };
+        Step::Fault { side: self.side(n), target, times: 1, kind }
     }
 
     fn create(&self, n: u64) -> Step {
