@@ -1,6 +1,6 @@
 //! The runner, in a process of its own or as a task of this one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -34,13 +34,19 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no program or no configuration to start.
-    pub fn launch(how: How, config: &Path, port_file: &Path, log: &Path) -> Result<Self, StageError> {
+    pub fn launch(
+        how: How,
+        environment: &[(String, PathBuf)],
+        config: &Path,
+        port_file: &Path,
+        log: &Path,
+    ) -> Result<Self, StageError> {
         match std::fs::remove_file(port_file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         match how {
-            How::Process => Self::process(config, log),
+            How::Process => Self::process(environment, config, log),
             How::Task => Self::task(config),
         }
     }
@@ -59,11 +65,12 @@ impl Engine {
         Ok(())
     }
 
-    fn process(config: &Path, log: &Path) -> Result<Self, StageError> {
+    fn process(environment: &[(String, PathBuf)], config: &Path, log: &Path) -> Result<Self, StageError> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
         let child = Command::new(std::env::current_exe()?)
             .args(["serve", "--config"])
             .arg(config)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

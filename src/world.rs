@@ -49,6 +49,8 @@ pub struct WorldConfig {
     pub stripe: StripeConfig,
     /// Further lines for the `[hubspot]`, `[stripe]` and `[sync]` sections of the runner's configuration.
     pub extra: [String; 3],
+    /// What the engine's process finds in its environment, besides what this one has.
+    pub environment: Vec<(String, PathBuf)>,
 }
 
 impl WorldConfig {
@@ -62,7 +64,7 @@ impl WorldConfig {
         hubspot.webhooks.reorder = true;
         let mut stripe = StripeConfig { response_time: Duration::from_millis(20), ..StripeConfig::default() };
         stripe.webhooks.retry_base = Duration::from_millis(500);
-        Self { how, hubspot, stripe, extra: Default::default() }
+        Self { how, hubspot, stripe, extra: Default::default(), environment: Vec::new() }
     }
 }
 
@@ -91,6 +93,7 @@ pub struct World {
     /// Stripe.
     pub stripe: FakeServer<FakeStripe>,
     how: How,
+    environment: Vec<(String, PathBuf)>,
     dir: TempDir,
     engine: Option<Engine>,
     admin: SocketAddr,
@@ -115,7 +118,8 @@ impl World {
         let hubspot = FakeServer::start(FakeHubSpot::new(hubspot), clock.clone(), office.clone()).await?;
         let stripe = FakeServer::start(FakeStripe::new(stripe), clock, office).await?;
         let dir = tempfile::tempdir()?;
-        let world = Self { hubspot, stripe, how: config.how, dir, engine: None, admin, transport, posted };
+        let (how, environment) = (config.how, config.environment.clone());
+        let world = Self { hubspot, stripe, how, environment, dir, engine: None, admin, transport, posted };
         world.write_config(&config, listen)?;
         Ok(world)
     }
@@ -176,7 +180,8 @@ impl World {
     /// [`StageError`]
     pub fn launch_engine(&mut self) -> Result<(), StageError> {
         let path = |name: &str| self.dir.path().join(name);
-        let engine = Engine::launch(self.how, &path("wane-sync.toml"), &path("ports.json"), &self.log())?;
+        let (config, ports) = (path("wane-sync.toml"), path("ports.json"));
+        let engine = Engine::launch(self.how, &self.environment, &config, &ports, &self.log())?;
         self.engine = Some(engine);
         Ok(())
     }

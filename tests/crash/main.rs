@@ -2,7 +2,7 @@
 //!
 //! The runner is a process of its own (this program, started again), its store is on disk, both systems are emulated on
 //! real HTTP. People create, edit and buy all the while; the process is killed with SIGKILL, at moments chosen for their
-//! malice (`moments`), and started again. In the end the emulators' own records are judged (`judge`).
+//! malice (`moments`), and started again; its clock is set back by an hour and ahead by two (`clock`). In the end the emulators' own records are judged (`judge`).
 //!
 //! `CRASH_KILLS` (50), `CRASH_SEED` (1) and `CRASH_STOP_SECONDS` (3: how long the process is stopped once, with SIGSTOP)
 //! make a run longer or different. The seed fixes what people do and where it is killed, but processes take the time
@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it has no harness that would report for it")]
 
 mod chance;
+mod clock;
 mod judge;
 mod moments;
 mod people;
@@ -20,9 +21,12 @@ use std::time::Duration;
 
 use stage::{How, StageError, World, WorldConfig};
 
+use clock::SetClock;
 use moments::Crashes;
 
 const NAME: &str = "crash_of_the_real_thing";
+/// By how many seconds the clock of the engine's machine is wrong for a while, after which part of all kills.
+const CLOCKS: [(u64, i64); 2] = [(3, -3_600), (5, 7_200)];
 /// How long all may take to come into step once nobody is killed any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long nothing may be written in the end.
@@ -65,8 +69,11 @@ async fn run() -> Result<(), String> {
     let seed = setting("CRASH_SEED", 1)?;
     let stop = Duration::from_secs(setting("CRASH_STOP_SECONDS", 3)?);
     println!("{NAME}: seed {seed}");
-    let world = World::new(config(seed)).await.map_err(|e| e.to_string())?;
-    let mut crashes = Crashes::new(world, seed);
+    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let clock = SetClock::new(dir.path())?;
+    let config = WorldConfig { environment: clock.environment(), ..config(seed) };
+    let world = World::new(config).await.map_err(|e| e.to_string())?;
+    let mut crashes = Crashes::new(world, clock, seed);
     let result = play(&mut crashes, kills, stop).await;
     println!("{}", crashes.figures());
     result.map_err(|why| format!("seed {seed}: {why}\nthe engine's log: {}", keep_log(&crashes.world, seed)))
@@ -105,6 +112,9 @@ async fn play(crashes: &mut Crashes, kills: u64, stop: Duration) -> Result<(), S
         crashes.life(n).await.map_err(|e| e.to_string())?;
         if n == kills / 2 {
             crashes.pause(stop).await.map_err(|e| e.to_string())?;
+        }
+        if let Some((_, seconds)) = CLOCKS.iter().find(|(after, _)| n == kills / after) {
+            crashes.wrong_clock(*seconds).await.map_err(|e| e.to_string())?;
         }
     }
     crashes.world.start_engine().await.map_err(|e| e.to_string())?;

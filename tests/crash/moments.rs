@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::Staged;
 use crate::chance::Chance;
+use crate::clock::SetClock;
 use crate::people::{At, People};
 
 /// How long an answer is held back so that the engine dies before it reads it.
@@ -65,6 +66,7 @@ const MOMENTS: [Moment; 10] = [
 pub(crate) struct Crashes {
     pub(crate) world: World,
     pub(crate) people: People,
+    clock: SetClock,
     chance: Chance,
     posted: watch::Receiver<Posted>,
     next_act: Instant,
@@ -76,11 +78,12 @@ pub(crate) struct Crashes {
 }
 
 impl Crashes {
-    pub(crate) fn new(world: World, seed: u64) -> Self {
+    pub(crate) fn new(world: World, clock: SetClock, seed: u64) -> Self {
         let crashes = Self {
             posted: world.posted(),
             world,
             people: People::new(seed),
+            clock,
             chance: Chance::new(!seed),
             next_act: Instant::now(),
             kills: BTreeMap::new(),
@@ -135,6 +138,27 @@ impl Crashes {
         self.world.kill_engine().await?;
         *self.kills.entry(Moment::Anytime).or_default() += 1;
         Ok(())
+    }
+
+    /// Sets the engine's clock while it runs, kills it, starts it by the wrong clock, kills it again, and starts it by the right
+    /// one. While the clock is wrong no webhook is authentic.
+    pub(crate) async fn wrong_clock(&mut self, seconds: i64) -> Staged {
+        let wrong = Duration::from_secs(2);
+        for (at_start, later) in [(0, seconds), (seconds, seconds), (seconds, 0)] {
+            self.set_clock(at_start)?;
+            self.world.start_engine().await?;
+            self.called(At::Stripe, 5).await;
+            self.echoes_are_late(false);
+            self.set_clock(later)?;
+            self.until(wrong, |_| false).await;
+            self.world.kill_engine().await?;
+            *self.kills.entry(Moment::Anytime).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn set_clock(&self, seconds: i64) -> Staged {
+        self.clock.set(seconds).map_err(StageError::Engine)
     }
 
     async fn live_until(&mut self, moment: Moment) -> Result<bool, StageError> {
