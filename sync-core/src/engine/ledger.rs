@@ -119,7 +119,7 @@ pub(super) struct Ledger {
     pub(super) status: watch::Sender<Status>,
     hot: Cache<PairId, Arc<Pair>>,
     /// Pairs of this turn, with their stored state (none for a new one).
-    open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
+    pub(super) open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
     stored_meta: Option<Meta>,
     answers: Vec<(oneshot::Sender<Reply>, Reply)>,
     asks: PerSide<Vec<(Permit, oneshot::Sender<Reply>)>>,

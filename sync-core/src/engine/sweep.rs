@@ -4,6 +4,8 @@
 //! tenth call is theirs in any case. The listing goes on where it was after a restart. Records that are found are linked
 //! as they come in, but nothing is created for them until both sides are known.
 
+use std::sync::Arc;
+
 use super::dispatch::Job;
 use super::intake::Fate;
 use super::ledger::Ledger;
@@ -79,10 +81,13 @@ impl Ledger {
     pub(super) async fn refile_some(&mut self) -> Result<(), StoreError> {
         let Some(Planning { after }) = self.meta.planning.take() else { return Ok(()) };
         let pairs = self.journal.pairs_after(after.as_ref(), CHUNK).await?;
-        for pair in &pairs {
-            self.file(&pair.id).await?;
-        }
         self.meta.planning = pairs.last().map(|p| Planning { after: Some(p.id.clone()) });
+        for pair in pairs {
+            let id = pair.id.clone();
+            // What was just read need not be read once more; what this turn has changed stands.
+            self.open.entry(id.clone()).or_insert_with(|| (Some(Arc::new(pair.clone())), Some(pair)));
+            self.file(&id).await?;
+        }
         Ok(())
     }
 }

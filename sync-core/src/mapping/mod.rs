@@ -65,7 +65,11 @@ impl Mapping {
     /// The canonical fields that `native` shows.
     #[must_use]
     pub fn get(&self, native: &Properties) -> Fields {
-        self.lenses.iter().flat_map(|l| l.get(native)).collect()
+        let mut fields = Fields::new();
+        for lens in &self.lenses {
+            fields.extend(lens.get(native));
+        }
+        fields
     }
 
     /// The native properties of a new record with these fields. Empty fields are left out.
