@@ -19,3 +19,8 @@ pub use pair::{
 pub use shown::{By, Known, Moment, Said, Shown, print};
 pub use side::{PerSide, Side};
 pub use time::Timestamp;
+
+/// For serde: what is as it is in most rows is left out of them.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

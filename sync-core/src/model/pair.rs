@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::model::{
     Activity, Class, Field, Fields, Known, OpId, PairId, PerSide, Properties, RecordId, Said, Shown, Side,
     Timestamp, Value,
@@ -17,42 +18,43 @@ pub struct Pair {
     /// What each side was last seen to hold.
     pub sides: PerSide<Seen>,
     /// Further records of the same thing on a side: their activities count, their edits do not.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub aliases: PerSide<Vec<RecordId>>,
     /// What both sides last agreed on, field by field.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub base: BTreeMap<Field, Agreed>,
     /// When each side's record was last read with its past, by that side's clock.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub read: PerSide<Option<Timestamp>>,
     /// Words in flight to each side: committed before the call, cleared when its outcome is known.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub sent: PerSide<Option<Sent>>,
     /// Values a side will not take, and why. Forgotten when another value is wanted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub refused: PerSide<Refusals>,
     /// On which sides the brake holds something back.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub held: PerSide<bool>,
     /// Happenings still to be told, with the side they come from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub activities: Vec<Pending>,
     /// Edits that lost against a concurrent one, newest last, at most [`Pair::HISTORY`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub history: Vec<Lost>,
     /// Events whose effect is not settled yet.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unsettled: Unsettled,
     /// How many operations were ever named for this pair.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ops: u32,
     /// The urgency of the work at hand.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub class: Class,
     /// Trouble with this pair alone: how often in a row, and when to try again (engine clock).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub setback: Option<Setback>,
     /// The place in the queue of work, if there is work (see the journal's `due` table).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub due: Option<Due>,
 }
 
@@ -63,6 +65,7 @@ pub enum Seen {
     /// No record is known. `looked`: we asked the system and it had none.
     Unknown {
         /// Whether the system was asked.
+        #[serde(default, skip_serializing_if = "is_default")]
         looked: bool,
     },
     /// The record was deleted.
@@ -82,19 +85,20 @@ pub struct Present {
     /// The record.
     pub id: RecordId,
     /// Content, field by field. A field that is missing was never told.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fields: BTreeMap<Field, Shown>,
     /// We must read before we trust `fields`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub doubt: bool,
     /// Counts what this side has told us, so that a read can tell whether anything was heard since it was asked.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub heard: u32,
     /// The record of the other side that this one was last known to name as its twin. A person may have changed or
     /// blanked that since: it is written once, not guarded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub linked: Option<RecordId>,
     /// Further match values by which its system knows it, as of the last read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub also_known_as: Vec<Value>,
 }
 
@@ -102,22 +106,25 @@ pub struct Present {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreed {
     /// The value.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub value: Option<Value>,
     /// The side on which it was typed.
     pub from: Side,
     /// When, by that side's clock.
     pub at: Timestamp,
     /// For each side, the edits that had been taken into account: they are settled.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub heard: PerSide<Known>,
     /// For each side, since when, by its clock, it was seen to hold the value: only an edit that was made there since then
     /// can have been made in view of it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub held: PerSide<Option<Timestamp>>,
     /// For each side, whether a write of ours set the value there once more, beside what it was for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restated: PerSide<bool>,
     /// For each side, whether it only happened to hold the value when that was typed on the other one once more: an edit made
     /// here may know nothing of it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub chance: PerSide<bool>,
 }
 
@@ -141,22 +148,24 @@ pub struct Sent {
     /// What kind of write it is.
     pub kind: SentKind,
     /// What was decided, field by field; becomes the base once the side is seen to hold it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fields: BTreeMap<Field, Agreed>,
     /// What it also sets, because several fields share a property: what the side was believed to hold.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restated: Fields,
     /// The twin that the record is made to name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub link: Option<RecordId>,
     /// The exact body, for a repeat under the same operation.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub body: Properties,
     /// When it was first sent, by the engine's clock.
     pub at: Timestamp,
     /// Nobody knows whether it arrived: look before doing anything else.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unsure: bool,
     /// We looked and did not find it, so it is repeated under the same name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub repeat: bool,
 }
 
@@ -164,10 +173,10 @@ pub struct Sent {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusals {
     /// By field: the value and the vendor's reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fields: BTreeMap<Field, Refusal>,
     /// The whole content, where the vendor blames no field.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub whole: Option<(Fields, String)>,
 }
 
@@ -175,12 +184,13 @@ pub struct Refusals {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The value.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub value: Option<Value>,
     /// Why not.
     pub reason: String,
     /// The values that were blamed together with it. When one of them changes, this one deserves another try: two
     /// fields may share a property of the system.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub with: Fields,
 }
 
@@ -192,7 +202,7 @@ pub struct Pending {
     /// What happened.
     pub activity: Activity,
     /// Set when the other side would not take it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub refused: Option<String>,
 }
 
@@ -211,8 +221,10 @@ pub struct Lost {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsettled {
     /// How many.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub events: u32,
     /// Whether any of them changed what we believe or led to a write.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub changed: bool,
 }
 

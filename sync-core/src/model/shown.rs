@@ -6,13 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::model::{Timestamp, Value};
 
 /// Who put a value where it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// We found it there and cannot say.
+    #[default]
     Nobody,
     /// We wrote it.
     Us,
@@ -24,24 +26,27 @@ pub enum By {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     /// The value; `None` is empty.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub value: Option<Value>,
     /// Since when, by the side's clock.
     pub at: Timestamp,
     /// Whether `at` is the time of the edit itself and not merely a time at which the value was seen.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub exact: bool,
     /// Who put it there.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub by: By,
     /// For a value that a read found: it came after what was known then, so it cannot be older than this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub floor: Option<Timestamp>,
     /// The last person's edit on this side that our own value has since covered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub covered: Option<Said>,
     /// Fingerprint of the value it took the place of; 0 if that was not told.
-    #[serde(default, skip_serializing_if = "is_untold")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub over: u32,
     /// What else was shown in the instants of this and of what it covers, so that it is not taken for news when it is told again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub passed: Vec<Moment>,
 }
 
@@ -49,11 +54,12 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// What it became.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub value: Option<Value>,
     /// When, by the clock of the side it was made on.
     pub at: Timestamp,
     /// Fingerprint of the value it took the place of; 0 if that was not told.
-    #[serde(default, skip_serializing_if = "is_untold")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub over: u32,
 }
 
@@ -65,7 +71,7 @@ pub struct Moment {
     /// Fingerprint of the value and of who put it there.
     pub print: u32,
     /// Fingerprint of the value it took the place of; 0 if that was not told.
-    #[serde(default, skip_serializing_if = "is_untold")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub over: u32,
 }
 
@@ -73,15 +79,11 @@ pub struct Moment {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// All edits before this time of the side's clock.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub before: Timestamp,
     /// Those at that very time.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub and: Vec<Moment>,
-}
-
-/// For serde, which wants a reference.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-const fn is_untold(print: &u32) -> bool {
-    *print == 0
 }
 
 impl Shown {

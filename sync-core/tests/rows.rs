@@ -1,0 +1,144 @@
+//! Are rows that earlier versions wrote still read, and what is in a row that this one writes?
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sync_core::journal::{Draft, Journal};
+use sync_core::model::entity::{EMAIL, PHONE};
+use sync_core::model::{
+    Activity, Agreed, By, Class, Due, Field, Fields, Known, Lost, Moment, OpId, Pair, PairId, Pending,
+    PerSide, Present, Properties, RecordId, Refusal, Refusals, Said, Seen, Sent, SentKind, Setback, Shown,
+    Side, Timestamp, Unsettled, Value,
+};
+use sync_core::store::{Batch, Store, Table};
+use sync_core::stores::MemoryStore;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + ms)
+}
+
+/// A pair of which nothing is as in most rows.
+fn busy() -> Pair {
+    let said = Said { value: Value::new("ann@old.example"), at: at(1), over: 7 };
+    let moment = Moment { at: at(2), print: 8, over: 9 };
+    let email = Shown {
+        floor: Some(at(1)),
+        covered: Some(said.clone()),
+        over: 7,
+        passed: vec![moment],
+        ..Shown::new(Value::new("ann@new.example"), at(2), true, By::Us)
+    };
+    let phone = Shown::new(None, at(1), false, By::Nobody);
+    let fields = BTreeMap::from([(EMAIL, email), (PHONE, phone)]);
+    let left = Present {
+        heard: 3,
+        linked: Some(RecordId::new("cus_1")),
+        ..Present::new(RecordId::new("101"), fields, true)
+    };
+    let mut pair = Pair::new(PairId::new("abc-1"));
+    pair.sides = PerSide { left: Seen::Present(Box::new(left)), right: Seen::Unknown { looked: true } };
+    pair.aliases.right.push(RecordId::new("cus_2"));
+    pair.base = BTreeMap::from([(EMAIL, agreed())]);
+    pair.read.left = Some(at(3));
+    pair.sent.right = Some(sent());
+    pair.refused.left = refusals();
+    pair.held.right = true;
+    let details = BTreeMap::from([("amount".to_owned(), "5".to_owned())]);
+    let activity = Activity { id: "pi_1".to_owned(), at: at(4), details };
+    pair.activities = vec![Pending { from: Side::Right, activity, refused: Some("no".to_owned()) }];
+    pair.history = vec![Lost { field: EMAIL, side: Side::Left, said }];
+    pair.unsettled = Unsettled { events: 2, changed: true };
+    pair.ops = 4;
+    pair.class = Class::Import;
+    pair.setback = Some(Setback { attempts: 1, until: at(5) });
+    pair.due = Some(Due { side: Side::Left, class: Class::New, since: at(6) });
+    pair
+}
+
+fn agreed() -> Agreed {
+    let moment = Moment { at: at(2), print: 8, over: 0 };
+    Agreed {
+        value: Value::new("ann@new.example"),
+        from: Side::Right,
+        at: at(2),
+        heard: PerSide { left: Known { before: at(2), and: vec![moment] }, right: Known::default() },
+        held: PerSide { left: Some(at(2)), right: None },
+        restated: PerSide { left: true, right: false },
+        // Rows of format 1 may be older than this.
+        chance: PerSide::default(),
+    }
+}
+
+fn sent() -> Sent {
+    Sent {
+        op: OpId::new("abc-1.4"),
+        kind: SentKind::Create,
+        fields: BTreeMap::from([(EMAIL, agreed())]),
+        restated: Fields::from([(PHONE, None)]),
+        link: Some(RecordId::new("101")),
+        body: Properties::from([("email".to_owned(), Value::new("ann@new.example"))]),
+        at: at(6),
+        unsure: true,
+        repeat: true,
+    }
+}
+
+fn refusals() -> Refusals {
+    let email: (Field, Refusal) = (
+        EMAIL,
+        Refusal { value: None, reason: "needed".to_owned(), with: Fields::from([(PHONE, Value::new("1"))]) },
+    );
+    Refusals {
+        fields: BTreeMap::from([email]),
+        whole: Some((Fields::from([(PHONE, None)]), "all of it".to_owned())),
+    }
+}
+
+/// A store as format 1 left it, with rows that it wrote: a pair of which nothing is as in most, and one of which all is.
+async fn old_store() -> MemoryStore {
+    let store = MemoryStore::new();
+    let mut batch = Batch::default();
+    batch.put(Table::Meta, "format", "1");
+    for (id, row) in ["abc-1", "abc-2"].into_iter().zip(include_str!("rows/format_1.jsonl").lines()) {
+        batch.put(Table::Pairs, id, row);
+    }
+    store.commit(batch).await.unwrap();
+    store
+}
+
+async fn keep(journal: &Journal, pair: &Pair) {
+    let mut draft = Draft::new(journal.clone());
+    draft.put_pair(pair);
+    journal.commit(draft.take()).await.unwrap();
+}
+
+#[tokio::test]
+async fn is_a_store_of_format_1_opened_and_read() {
+    let store = old_store().await;
+    let journal = Journal::open(Arc::new(store.clone())).await.unwrap();
+    let plain = Pair::new(PairId::new("abc-2"));
+    assert_eq!(journal.pairs_after(None, 9).await.unwrap(), [busy(), plain.clone()]);
+    assert_eq!(
+        store.get(Table::Meta, b"format").await.unwrap().unwrap(),
+        "2",
+        "from here on format 1 refuses it"
+    );
+    for pair in [busy(), plain] {
+        keep(&journal, &pair).await;
+        assert_eq!(journal.pair(&pair.id).await.unwrap(), Some(pair));
+    }
+}
+
+#[tokio::test]
+async fn is_what_is_as_in_most_rows_left_out() {
+    let store = MemoryStore::new();
+    let journal = Journal::open(Arc::new(store.clone())).await.unwrap();
+    keep(&journal, &Pair::new(PairId::new("abc-2"))).await;
+    let row = store.get(Table::Pairs, b"abc-2").await.unwrap().unwrap();
+    let unknown = r#"{"seen":"unknown"}"#;
+    let expected =
+        format!(r#"{{"id":"abc-2","sides":{{"left":{unknown},"right":{unknown}}}}}"#);
+    assert_eq!(row, expected);
+}
