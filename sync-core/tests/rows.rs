@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use sync_core::journal::{Draft, Journal};
 use sync_core::model::entity::{EMAIL, PHONE};
 use sync_core::model::{
@@ -125,10 +126,13 @@ async fn is_a_store_of_format_1_opened_and_read() {
         "2",
         "from here on format 1 refuses it"
     );
+    let left = (&RecordId::new("101"), &busy().fields(Side::Left));
+    assert!(!journal.is_as_believed(&busy().id, Side::Left, left).await.unwrap(), "old rows do not know");
     for pair in [busy(), plain] {
         keep(&journal, &pair).await;
         assert_eq!(journal.pair(&pair.id).await.unwrap(), Some(pair));
     }
+    assert!(journal.is_as_believed(&busy().id, Side::Left, left).await.unwrap(), "once written they do");
 }
 
 #[tokio::test]
@@ -137,8 +141,52 @@ async fn is_what_is_as_in_most_rows_left_out() {
     let journal = Journal::open(Arc::new(store.clone())).await.unwrap();
     keep(&journal, &Pair::new(PairId::new("abc-2"))).await;
     let row = store.get(Table::Pairs, b"abc-2").await.unwrap().unwrap();
+    let zeros = "0".repeat(32);
     let unknown = r#"{"seen":"unknown"}"#;
     let expected =
-        format!(r#"{{"id":"abc-2","sides":{{"left":{unknown},"right":{unknown}}}}}"#);
+        format!(r#"{{"prints":"{zeros}","id":"abc-2","sides":{{"left":{unknown},"right":{unknown}}}}}"#);
     assert_eq!(row, expected);
+}
+
+/// A side with one of two records, or none, and few enough values that two sides are often alike.
+fn content() -> impl Strategy<Value = (RecordId, Fields)> {
+    let id = prop_oneof!["1", "2", "1a"].prop_map(RecordId::new);
+    let field = prop_oneof!["a", "b", "1a"].prop_map(Field::from);
+    let value = prop_oneof!["", "a", "b", "ab"].prop_map(Value::new);
+    (id, prop::collection::btree_map(field, value, 0..3))
+}
+
+fn seen(content: Option<&(RecordId, Fields)>) -> Seen {
+    let Some((id, fields)) = content else { return Seen::Unknown { looked: true } };
+    let shown = |value: &Option<Value>| Shown::new(value.clone(), at(1), false, By::Nobody);
+    let fields = fields.iter().map(|(field, value)| (field.clone(), shown(value))).collect();
+    Seen::Present(Box::new(Present::new(id.clone(), fields, false)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn is_a_record_as_believed_exactly_if_it_shows_what_its_pair_last_saw(
+        left in prop::option::of(content()),
+        right in prop::option::of(content()),
+        listed in content(),
+    ) {
+        let pair = Pair {
+            sides: PerSide { left: seen(left.as_ref()), right: seen(right.as_ref()) },
+            ..Pair::new(PairId::new("abc-1"))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let journal = Journal::open(Arc::new(MemoryStore::new())).await.unwrap();
+            keep(&journal, &pair).await;
+            for (side, believed) in [(Side::Left, &left), (Side::Right, &right)] {
+                for (id, fields) in left.iter().chain(&right).chain([&listed]) {
+                    let answer = journal.is_as_believed(&pair.id, side, (id, fields)).await.unwrap();
+                    let truth = believed.as_ref() == Some(&(id.clone(), fields.clone()));
+                    assert_eq!(answer, truth, "{side} {id} {fields:?}");
+                }
+            }
+        });
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sync_core::clock::Clock;
 use sync_core::connector::WriteBody;
 use sync_core::model::{News, Properties, Record, RecordId, Side, Sighting, Timestamp, Value};
+use sync_core::store::{Batch, Store, Table};
 
 use stage::{Stage, created, live, person, webhook};
 
@@ -86,4 +87,26 @@ async fn is_a_sweep_due_whatever_restarts_come_between() {
         stage.live(60).await;
     }
     assert_eq!(stage.left.state().pages, 1, "one in three minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_a_sweep_read_no_pair_that_is_as_it_should_be() {
+    let stage = stage();
+    people(&stage, 3);
+    let engine = stage.engine().await;
+    for n in 0..3 {
+        let news = created(&format!("p{n}"), "1", Timestamp::from_secs(1));
+        engine.accept(Side::Left, &webhook(&news)).await.unwrap();
+    }
+    live(&engine, 50).await;
+    // Of each row only the prints are left: whoever reads more finds the store damaged, and stops.
+    let mut batch = Batch::default();
+    for (id, row) in stage.store.scan(Table::Pairs, b"", 9).await.unwrap() {
+        let prints = row.iter().take_while(|byte| **byte != b',').copied();
+        batch.put(Table::Pairs, id, prints.collect::<Vec<u8>>());
+    }
+    assert_eq!(batch.changes.len(), 3);
+    stage.store.commit(batch).await.unwrap();
+    stage.live(150).await;
+    assert_eq!(stage.left.state().pages, 1, "they were swept");
 }

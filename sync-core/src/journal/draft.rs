@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Arrival, DeadLetter, IndexKey, Journal, LEDGER, Meta, Waiting, decode, decode_option, due_key, encode,
-    survivor_key, tombstone_key,
+    row, survivor_key, tombstone_key,
 };
 use crate::model::{Due, Pair, PairId, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
@@ -100,6 +100,9 @@ impl Draft {
     }
 
     async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        if self.changes.is_empty() {
+            return self.journal.store.get(table, key).await;
+        }
         match self.changes.get(&(table, Bytes::copy_from_slice(key))) {
             Some(pending) => Ok(pending.clone()),
             None => self.journal.store.get(table, key).await,
@@ -131,7 +134,7 @@ impl Draft {
 
     /// Stores a pair.
     pub fn put_pair(&mut self, pair: &Pair) {
-        self.put(Table::Pairs, pair.id.as_str().to_owned(), encode(pair));
+        self.put(Table::Pairs, pair.id.as_str().to_owned(), row::of(pair));
     }
 
     /// Removes a pair.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
-//! | pairs | pair id | [`Pair`] |
+//! | pairs | pair id | [`Pair`], after a print of each side |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | pair id |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | index | `s/<pair id>`: it was absorbed | the pair that survives |
@@ -13,6 +13,7 @@
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
 
 mod draft;
+mod row;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::brake::Brake;
 use crate::connector::Cursor;
-use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
+use crate::model::{
+    Activity, Class, Due, Fields, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value,
+};
 use crate::store::{Batch, Rows, Store, StoreError, Table};
 use crate::stores::check_format;
 
@@ -238,6 +241,21 @@ impl Journal {
         decode_option(self.store.get(Table::Pairs, id.as_str().as_bytes()).await?)
     }
 
+    /// Whether a record is just as its pair last saw it: the same one, with the same values in the same fields. Tells it
+    /// without reading the pair. False says nothing: rows of format 1 do not know.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn is_as_believed(
+        &self,
+        pair: &PairId,
+        side: Side,
+        (id, fields): (&RecordId, &Fields),
+    ) -> Result<bool, StoreError> {
+        let row = self.store.get(Table::Pairs, pair.as_str().as_bytes()).await?;
+        Ok(row.is_some_and(|row| row::is_as_believed(&row, side, id, fields)))
+    }
+
     /// The pair a key of the index leads to, by way of those that were absorbed.
     ///
     /// # Errors
@@ -298,7 +316,7 @@ impl IndexKey {
     /// By record id.
     #[must_use]
     pub fn record(side: Side, id: &RecordId) -> Self {
-        Self(format!("i/{side}/{id}"))
+        Self(["i/", side.as_str(), "/", id.as_str()].concat())
     }
 
     /// By the comparable form of the match value.
