@@ -79,7 +79,7 @@ async fn with_store(builder: EngineBuilder, url: &StoreUrl) -> Result<EngineBuil
             tracing::warn!("the store is in memory: everything is forgotten at the end");
             Ok(builder.store(MemoryStore::new()))
         }
-        StoreUrl::Directory(path) => Ok(builder.ungrouped_store(opened(path, RedbStore::open).await?)),
+        StoreUrl::Directory(path) => Ok(builder.store(opened(path, RedbStore::open).await?)),
         #[cfg(feature = "sled")]
         StoreUrl::Sled(path) => Ok(builder.store(opened(path, SledStore::open).await?)),
     }

@@ -45,7 +45,7 @@ async fn engine(disk: &Disk) -> Engine {
     Engine::builder(Entity::person())
         .left(Empty(Description::default()), Mapping::new())
         .right(Empty(Description::default()), Mapping::new())
-        .ungrouped_store(open(disk).unwrap())
+        .store(open(disk).unwrap())
         .build()
         .await
         .unwrap()

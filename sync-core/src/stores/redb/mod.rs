@@ -152,6 +152,10 @@ impl Store for RedbStore {
         orders.send(Order { batch, answer }).map_err(|_| ended())?;
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
+
+    fn shares_commits(&self) -> bool {
+        true
+    }
 }
 
 /// What clones of a store share.
