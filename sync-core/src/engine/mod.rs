@@ -18,6 +18,7 @@ mod dispatch;
 mod forecast;
 mod heard;
 mod hold;
+mod hot;
 mod intake;
 mod kin;
 mod lanes;

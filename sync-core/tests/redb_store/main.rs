@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod engine;
 mod log;
+mod older;
 
 use std::collections::BTreeMap;
 use std::future::Future;

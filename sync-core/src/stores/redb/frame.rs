@@ -72,6 +72,8 @@ impl Frame {
         let sum = checksum(epoch, &self.0[8..]);
         self.0[..4].copy_from_slice(&MAGIC);
         self.0[4..8].copy_from_slice(&sum);
+        // It stays in memory until the next checkpoint.
+        self.0.shrink_to_fit();
         Bytes::from(self.0)
     }
 }

@@ -35,7 +35,7 @@ const TREE_NAME: &str = "store.redb";
 const LOG_NAME: &str = "store.log";
 
 /// How much the log and the order of its rows in memory may take before a checkpoint, in bytes.
-const LOG_BYTES: usize = 4 * 1024 * 1024;
+const LOG_BYTES: usize = 2 * 1024 * 1024;
 
 /// As many rows of the tree are read on the calling thread.
 const FEW_ROWS: usize = 16;
@@ -43,7 +43,7 @@ const FEW_ROWS: usize = 16;
 /// Keeps everything in a directory, durably: what it acknowledges survives a crash and a power cut.
 ///
 /// A commit is appended to a *write-ahead log*, `store.log`, which is synced once; all who commit at the same time share
-/// that. What is in the log is in memory as well. When both take 4 MiB, a *checkpoint* moves it into a B-tree,
+/// that. What is in the log is in memory as well. When both take 2 MiB, a *checkpoint* moves it into a B-tree,
 /// `store.redb`, in one commit; what was put and deleted in between never gets there. Whoever commits during a checkpoint
 /// waits for it.
 ///
@@ -81,7 +81,7 @@ impl RedbStore {
 
     /// Opens a store over storage of your own, for example one that injects faults. `tree` is called now, and again
     /// whenever the B-tree has to be reopened after an I/O error; redb has closed the former backend by then.
-    /// `log_bytes`: when there is a checkpoint; 4 MiB in a store that was opened by [`RedbStore::open`].
+    /// `log_bytes`: when there is a checkpoint; 2 MiB in a store that was opened by [`RedbStore::open`].
     ///
     /// # Errors
     /// As for [`RedbStore::open`].

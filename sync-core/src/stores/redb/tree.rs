@@ -16,7 +16,7 @@ use super::memtable::{Changed, Memtable};
 use crate::store::{StoreError, Table};
 
 /// Most memory for cached pages, in bytes.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
+const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Up to which epoch the log was absorbed; without a row, there never was a log.
 const ABSORBED: TableDefinition<'static, (), u64> = TableDefinition::new("log");
