@@ -21,7 +21,7 @@ use tokio::process::{Child, Command};
 const CALLS: &str = "trace=read,recvfrom,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync";
 /// Where everything is kept: the scheme of `store.url`, and how the name of the file ends.
 const STORES: &[(&str, &str)] = &[
-    ("", "/store.redb>"),
+    ("", "/store.log>"),
     #[cfg(feature = "sled")]
     ("sled:", "/db>"),
 ];

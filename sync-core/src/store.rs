@@ -130,6 +130,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Precondition`], [`StoreError::Unavailable`] or [`StoreError::Damaged`].
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Whether concurrent commits share their work by themselves. The engine puts a
+    /// [`GroupCommit`](crate::stores::GroupCommit) around a store that does not say so.
+    fn shares_commits(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
@@ -144,5 +150,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         (**self).commit(batch).await
+    }
+
+    fn shares_commits(&self) -> bool {
+        (**self).shares_commits()
     }
 }

@@ -66,6 +66,11 @@ impl Store for HoldsBackTheFirst {
         }
         self.store.commit(batch).await
     }
+
+    /// It has to hold back a single commit, not those that would share it.
+    fn shares_commits(&self) -> bool {
+        true
+    }
 }
 
 fn ignored() -> Delivery {
@@ -80,7 +85,7 @@ async fn is_a_delivery_taken_in_that_reaches_the_disk_after_its_successor() {
         .left(Mute(Description::default()), Mapping::new())
         .right(Mute(Description::default()), Mapping::new())
         .settings(Settings { backfill: false, ..Settings::default() })
-        .ungrouped_store(store.clone())
+        .store(store.clone())
         .build()
         .await
         .unwrap();

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::sync::Cache;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::accept::Inbox;
 use super::bisect::Suspects;
 use super::bursts::Bursts;
 use super::dispatch::{Reply, Report};
+use super::hot::Hot;
 use super::lanes::{Lane, Subject};
 use super::links::links;
 use super::portion::BadRows;
@@ -26,12 +26,10 @@ use crate::store::StoreError;
 
 /// Most messages taken in one turn. Bounds the size of a commit, and how long a dispatcher waits for its answer.
 const TURN: usize = 256;
-/// Most arrivals taken from the inbox in one turn.
-const MAIL: usize = 256;
+/// Most arrivals taken from the inbox in one turn. Bounds the memory of a turn: each may open a pair.
+const MAIL: usize = 32;
 /// Most unknown records waiting to be read, per side. The inbox waits meanwhile.
 const MAX_LOOKUPS: usize = 2_000;
-/// Clean pairs kept in memory.
-const HOT_PAIRS: u64 = 10_000;
 /// Spacing of attempts while one pair or record, or the store, is failing.
 pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
@@ -117,7 +115,7 @@ pub(super) struct Ledger {
     pub(super) posted: Vec<u64>,
     messages: mpsc::Receiver<Message>,
     pub(super) status: watch::Sender<Status>,
-    hot: Cache<PairId, Arc<Pair>>,
+    hot: Hot,
     /// Pairs of this turn, with their stored state (none for a new one).
     pub(super) open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
     stored_meta: Option<Meta>,
@@ -174,7 +172,7 @@ impl Ledger {
             posted: Vec::new(),
             messages,
             status,
-            hot: Cache::new(HOT_PAIRS),
+            hot: Hot::new(),
             open: HashMap::new(),
             stored_meta,
             answers: Vec::new(),
@@ -321,11 +319,14 @@ impl Ledger {
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             self.count_held(stored.as_deref(), pair.as_ref());
-            match &pair {
+            let row = match &pair {
                 Some(pair) => self.draft.put_pair(pair),
-                None => self.draft.delete_pair(&id),
-            }
-            closed.push((id, pair));
+                None => {
+                    self.draft.delete_pair(&id);
+                    0
+                }
+            };
+            closed.push((id, pair, row));
         }
         if self.stored_meta.as_ref() != Some(&self.meta) {
             self.draft.put_meta(&self.meta);
@@ -337,10 +338,10 @@ impl Ledger {
         for first in self.posted.drain(..) {
             self.inbox.arrived(first);
         }
-        for (id, pair) in closed {
+        for (id, pair, row) in closed {
             match pair {
-                Some(pair) => self.hot.insert(id, Arc::new(pair)),
-                None => self.hot.invalidate(&id),
+                Some(pair) => self.hot.insert(id, pair, row),
+                None => self.hot.remove(&id),
             }
         }
         Ok(())

@@ -18,6 +18,7 @@ mod dispatch;
 mod forecast;
 mod heard;
 mod hold;
+mod hot;
 mod intake;
 mod kin;
 mod lanes;
@@ -173,13 +174,10 @@ impl EngineBuilder {
 
     /// Where everything is kept. Concurrent writers share its commits.
     pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Arc::new(GroupCommit::new(store)));
-        self
-    }
-
-    /// Where everything is kept, for a store that shares the commits of concurrent writers by itself.
-    pub fn ungrouped_store(mut self, store: impl Store) -> Self {
-        self.store = Some(Arc::new(store));
+        self.store = Some(match store.shares_commits() {
+            true => Arc::new(store),
+            false => Arc::new(GroupCommit::new(store)),
+        });
         self
     }
 

@@ -132,9 +132,12 @@ impl Draft {
         self.delete(Table::Inbox, number.to_be_bytes().to_vec());
     }
 
-    /// Stores a pair.
-    pub fn put_pair(&mut self, pair: &Pair) {
-        self.put(Table::Pairs, pair.id.as_str().to_owned(), row::of(pair));
+    /// Stores a pair. Gives the length of its row in bytes.
+    pub fn put_pair(&mut self, pair: &Pair) -> usize {
+        let row = row::of(pair);
+        let length = row.len();
+        self.put(Table::Pairs, pair.id.as_str().to_owned(), row);
+        length
     }
 
     /// Removes a pair.

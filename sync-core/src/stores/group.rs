@@ -87,6 +87,10 @@ impl<S: Store> Store for GroupCommit<S> {
             }
         }
     }
+
+    fn shares_commits(&self) -> bool {
+        true
+    }
 }
 
 /// The first batch that waits, and all that may be merged with it. Batches whose callers have gone are left out.

@@ -1,13 +1,11 @@
 //! Places to keep things: adapters for the [`Store`](crate::store::Store) port.
 //!
 //! * [`MemoryStore`] for tests and trials; it survives nothing.
-//! * [`RedbStore`] keeps everything in one file (feature `redb`).
+//! * [`RedbStore`] keeps everything in a B-tree behind a write-ahead log (feature `redb`).
 //! * `SledStore` keeps everything in a directory of sled's (feature `sled`); its documentation says why it is not the default.
 //! * [`GroupCommit`] goes around any of them and lets concurrent writers share one commit.
 //! * [`check_format`] refuses a store written by a newer version, and brings an older one up to date.
 
-#[cfg(feature = "redb")]
-mod checked;
 #[cfg(any(feature = "redb", feature = "sled"))]
 mod directory;
 mod format;

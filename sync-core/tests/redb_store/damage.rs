@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sync_core::store::{Batch, Store, StoreError, Table};
 use sync_core::stores::RedbStore;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Image, Part};
 use crate::open;
 
 type Content = BTreeMap<(Table, Bytes), Bytes>;
@@ -58,7 +58,7 @@ async fn examine(store: &RedbStore, content: &Content) -> Result<(), StoreError>
 }
 
 /// Opens a disk with this image and uses it: reads all, writes, reads all, opens it again and reads all.
-async fn used(image: Vec<u8>, content: &Content) -> Result<(), StoreError> {
+async fn used(image: Image, content: &Content) -> Result<(), StoreError> {
     let disk = Disk::with(image);
     let store = open(&disk)?;
     examine(&store, content).await?;
@@ -75,9 +75,9 @@ async fn used(image: Vec<u8>, content: &Content) -> Result<(), StoreError> {
     examine(&open(&disk)?, &content).await
 }
 
-fn flipped(image: &[u8], at: usize, mask: u8) -> Vec<u8> {
-    let mut flipped = image.to_vec();
-    flipped[at] ^= mask;
+fn flipped(image: &Image, part: Part, at: usize, mask: u8) -> Image {
+    let mut flipped = image.clone();
+    flipped.part(part)[at] ^= mask;
     flipped
 }
 
@@ -90,13 +90,13 @@ async fn is_a_flipped_byte_refused_and_never_served() {
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     for (image, flips) in [(closed, 200), (crashed, 200)] {
         used(image.clone(), &content).await.unwrap();
-        let written: Vec<usize> = (0..image.len()).filter(|at| image[*at] != 0).collect();
+        let written: Vec<usize> = (0..image.tree.len()).filter(|at| image.tree[*at] != 0).collect();
         let mut refused = 0;
         for _ in 0..flips {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let at = written[usize::try_from(random >> 32).unwrap() % written.len()];
             let mask = u8::try_from(random >> 8 & 0xff).unwrap().max(1);
-            match used(flipped(&image, at, mask), &content).await {
+            match used(flipped(&image, Part::Tree, at, mask), &content).await {
                 Ok(()) => {}
                 Err(StoreError::Damaged(_)) => refused += 1,
                 Err(error) => panic!("byte {at}: {error:?}"),
@@ -112,7 +112,7 @@ async fn is_every_byte_of_the_header_protected() {
     populated(&disk).await;
     let image = disk.image();
     for at in 0..324 {
-        let error = open(&Disk::with(flipped(&image, at, 1))).err();
+        let error = open(&Disk::with(flipped(&image, Part::Tree, at, 1))).err();
         assert!(matches!(error, Some(StoreError::Damaged(_))), "byte {at}: {error:?}");
     }
 }
@@ -124,11 +124,11 @@ async fn are_pages_that_changed_places_refused() {
     let image = disk.image();
     let page = |n: usize| n * 4100..(n + 1) * 4100;
     let used_pages: Vec<usize> =
-        (1..image.len() / 4100).filter(|n| image[page(*n)].iter().any(|byte| *byte != 0)).collect();
+        (1..image.tree.len() / 4100).filter(|n| image.tree[page(*n)].iter().any(|byte| *byte != 0)).collect();
     let mut swapped = image.clone();
     for pair in used_pages.chunks_exact(2) {
-        swapped[page(pair[0])].copy_from_slice(&image[page(pair[1])]);
-        swapped[page(pair[1])].copy_from_slice(&image[page(pair[0])]);
+        swapped.tree[page(pair[0])].copy_from_slice(&image.tree[page(pair[1])]);
+        swapped.tree[page(pair[1])].copy_from_slice(&image.tree[page(pair[0])]);
     }
     assert!(matches!(used(swapped, &content).await, Err(StoreError::Damaged(_))));
 }

@@ -1,4 +1,4 @@
-//! A disk in memory that can fail, fill up and lose power.
+//! A disk in memory, with the two files of a store, that can fail, fill up and lose power.
 
 use std::io::{Error, ErrorKind, Result};
 use std::ops::Bound;
@@ -15,6 +15,35 @@ pub(crate) enum Op {
     SetLen(u64),
     /// Make all of the above durable.
     Sync,
+    /// A sync that failed: the kernel forgets what it could not write, and a later sync says nothing about it.
+    FailedSync,
+}
+
+/// Which of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Tree,
+    Log,
+}
+
+/// What is in the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) tree: Vec<u8>,
+    pub(crate) log: Vec<u8>,
+}
+
+impl Image {
+    pub(crate) fn part(&mut self, part: Part) -> &mut Vec<u8> {
+        match part {
+            Part::Tree => &mut self.tree,
+            Part::Log => &mut self.log,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.tree.len() + self.log.len()
+    }
 }
 
 /// A disk. Clones are handles to the same one.
@@ -23,20 +52,30 @@ pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    bytes: Vec<u8>,
-    log: Vec<Op>,
+    files: Image,
+    log: Vec<(Part, Op)>,
     /// Changing operations that still succeed before the disk starts to fail; `None`: all of them.
     good: Option<usize>,
-    /// The disk cannot grow beyond this.
-    capacity: Option<u64>,
-    /// Somebody has it open.
-    locked: bool,
+    /// The files cannot grow beyond this together.
+    capacity: Option<usize>,
+    /// Somebody has them open.
+    locked: Vec<Part>,
 }
 
 impl Disk {
     /// A disk with this content.
-    pub(crate) fn with(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Mutex::new(State { bytes, ..State::default() })))
+    pub(crate) fn with(files: Image) -> Self {
+        Self(Arc::new(Mutex::new(State { files, ..State::default() })))
+    }
+
+    /// One of its files.
+    pub(crate) fn file(&self, part: Part) -> DiskFile {
+        DiskFile { disk: self.clone(), part }
+    }
+
+    /// Nothing on it goes on while this is held.
+    pub(crate) fn stall(&self) -> impl Drop {
+        self.state()
     }
 
     /// Every change after the next `good` ones fails, until [`Disk::heal`].
@@ -47,7 +86,7 @@ impl Disk {
     /// The disk cannot grow any more, until [`Disk::heal`].
     pub(crate) fn fill(&self) {
         let mut state = self.state();
-        state.capacity = Some(state.bytes.len() as u64);
+        state.capacity = Some(state.files.len());
     }
 
     /// Everything succeeds again.
@@ -62,59 +101,82 @@ impl Disk {
         self.state().log.len()
     }
 
+    /// How many changing operations were made before the log was first written to.
+    pub(crate) fn before_the_log(&self) -> usize {
+        self.state().log.iter().position(|(part, _)| *part == Part::Log).unwrap()
+    }
+
     /// How many syncs succeeded so far.
     pub(crate) fn syncs(&self) -> usize {
-        self.state().log.iter().filter(|op| matches!(op, Op::Sync)).count()
+        self.state().log.iter().filter(|(_, op)| matches!(op, Op::Sync)).count()
     }
 
     /// What is on it now.
-    pub(crate) fn image(&self) -> Vec<u8> {
-        self.state().bytes.clone()
+    pub(crate) fn image(&self) -> Image {
+        self.state().files.clone()
     }
 
     /// What may be found after a power cut once `operations` were made: what was synced, and of what was not, any part.
     /// `keep` says which of the unsynced sectors made it.
-    pub(crate) fn after_power_cut(&self, operations: usize, mut keep: impl FnMut() -> bool) -> Vec<u8> {
+    pub(crate) fn after_power_cut(&self, operations: usize, mut keep: impl FnMut() -> bool) -> Image {
         let state = self.state();
-        let log = &state.log[..operations];
-        let synced = log.iter().rposition(|op| matches!(op, Op::Sync)).unwrap_or(0);
-        let mut bytes = Vec::new();
-        for op in &log[..synced] {
-            apply(&mut bytes, op);
-        }
-        for op in &log[synced..] {
-            match op {
-                Op::Write(at, data) => {
-                    for (i, sector) in data.chunks(512).enumerate() {
-                        if keep() {
-                            apply(&mut bytes, &Op::Write(at + 512 * i as u64, sector.to_vec()));
-                        }
-                    }
+        let mut found = Image::default();
+        for part in [Part::Tree, Part::Log] {
+            let file = found.part(part);
+            let mut unsynced: Vec<&Op> = Vec::new();
+            for (_, op) in state.log[..operations].iter().filter(|(of, _)| *of == part) {
+                match op {
+                    Op::Sync => unsynced.drain(..).for_each(|op| apply(file, op)),
+                    Op::FailedSync => unsynced.drain(..).for_each(|op| apply_some(file, op, &mut keep)),
+                    _ => unsynced.push(op),
                 }
-                // A file system orders its own metadata: growth is kept, or the writes behind it would have no place.
-                other => apply(&mut bytes, other),
             }
+            unsynced.drain(..).for_each(|op| apply_some(file, op, &mut keep));
         }
-        bytes
+        found
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    fn change(&self, op: Op) -> Result<()> {
+    fn change(&self, part: Part, op: Op) -> Result<()> {
         let mut state = self.state();
         if let Some(good) = state.good {
-            state.good = Some(good.checked_sub(1).ok_or_else(|| Error::other("injected fault"))?);
+            let Some(left) = good.checked_sub(1) else {
+                // redb has no answer to a sync that lies, so only the log has to bear it.
+                if matches!((part, op), (Part::Log, Op::Sync)) {
+                    state.log.push((part, Op::FailedSync));
+                }
+                return Err(Error::other("injected fault"));
+            };
+            state.good = Some(left);
         }
-        if let (Op::SetLen(len), Some(capacity)) = (&op, state.capacity)
-            && *len > capacity
-        {
+        let len = match &op {
+            Op::Write(at, data) => usize::try_from(*at).unwrap() + data.len(),
+            Op::SetLen(len) => usize::try_from(*len).unwrap(),
+            Op::Sync | Op::FailedSync => 0,
+        };
+        let growth = len.saturating_sub(state.files.part(part).len());
+        if state.capacity.is_some_and(|capacity| growth > 0 && state.files.len() + growth > capacity) {
             return Err(Error::from(ErrorKind::StorageFull));
         }
-        apply(&mut state.bytes, &op);
-        state.log.push(op);
+        apply(state.files.part(part), &op);
+        state.log.push((part, op));
         Ok(())
+    }
+}
+
+/// Makes a change that was not synced: of a write, the sectors that `keep` keeps.
+fn apply_some(bytes: &mut Vec<u8>, op: &Op, keep: &mut impl FnMut() -> bool) {
+    let Op::Write(at, data) = op else {
+        // A file system orders its own metadata: growth is kept, or the writes behind it would have no place.
+        return apply(bytes, op);
+    };
+    for (i, sector) in data.chunks(512).enumerate() {
+        if keep() {
+            apply(bytes, &Op::Write(at + 512 * i as u64, sector.to_vec()));
+        }
     }
 }
 
@@ -128,46 +190,57 @@ fn apply(bytes: &mut Vec<u8>, op: &Op) {
             bytes[at..at + data.len()].copy_from_slice(data);
         }
         Op::SetLen(len) => bytes.resize(usize::try_from(*len).unwrap(), 0),
-        Op::Sync => {}
+        Op::Sync | Op::FailedSync => {}
     }
 }
 
-impl StorageBackend for Disk {
+/// One of the files of a disk.
+#[derive(Debug, Clone)]
+pub(crate) struct DiskFile {
+    disk: Disk,
+    part: Part,
+}
+
+impl StorageBackend for DiskFile {
     fn len(&self) -> Result<u64> {
-        Ok(self.state().bytes.len() as u64)
+        Ok(self.disk.state().files.part(self.part).len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        let state = self.state();
+        let mut state = self.disk.state();
         let at = usize::try_from(offset).unwrap();
-        let found =
-            state.bytes.get(at..at + out.len()).ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?;
-        out.copy_from_slice(found);
+        let found = state.files.part(self.part).get(at..at + out.len());
+        out.copy_from_slice(found.ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
-        self.change(Op::SetLen(len))
+        self.disk.change(self.part, Op::SetLen(len))
     }
 
     fn sync_data(&self) -> Result<()> {
-        self.change(Op::Sync)
+        self.disk.change(self.part, Op::Sync)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
-        self.change(Op::Write(offset, data.to_vec()))
+        self.disk.change(self.part, Op::Write(offset, data.to_vec()))
     }
 
     fn close(&self) -> Result<()> {
-        self.state().locked = false;
+        self.disk.state().locked.retain(|part| *part != self.part);
         Ok(())
     }
 
-    /// Locks the whole disk; a part of it cannot be locked.
+    /// Locks the whole file; a part of it cannot be locked.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<bool, BackendError> {
         if !matches!((start, end), (Bound::Unbounded | Bound::Included(0), Bound::Unbounded)) {
             return Err(BackendError::Unsupported);
         }
-        Ok(!std::mem::replace(&mut self.state().locked, true))
+        let locked = &mut self.disk.state().locked;
+        let is_free = !locked.contains(&self.part);
+        if is_free {
+            locked.push(self.part);
+        }
+        Ok(is_free)
     }
 }

@@ -22,7 +22,7 @@ pub(super) const BUGS: &[Bug] = &[
         file: "sync-core/src/engine/ledger.rs",
         original: "                Some(pair) => self.draft.put_pair(pair),",
         sabotaged: "                Some(pair) if planted() => {\n                    let mut stored = pair.clone();\n                    \
-                    stored.sent = PerSide::default();\n                    self.draft.put_pair(&stored);\n                }\n                \
+                    stored.sent = PerSide::default();\n                    self.draft.put_pair(&stored)\n                }\n                \
                     Some(pair) => self.draft.put_pair(pair),",
     },
     Bug {
