@@ -128,8 +128,11 @@ impl Requests {
             (None, Some(twin), Some(property)) => (twin.as_str(), property),
             _ => return Ok(None),
         };
-        let properties = asked(twin).join(",");
-        let path = format!("{CONTACTS}/{}?idProperty={property}&properties={properties}", escape(key));
+        let (properties, past) = (asked(twin).join(","), PROPERTIES.join(","));
+        let path = format!(
+            "{CONTACTS}/{}?idProperty={property}&properties={properties}&propertiesWithHistory={past}",
+            escape(key)
+        );
         self.send(Method::GET, &path, None).map(Some)
     }
 

@@ -14,6 +14,7 @@ use sync_core::http::Request;
 use sync_core::model::Timestamp;
 use uuid::Uuid;
 
+const PAST: &str = "email,firstname,lastname,phone";
 const ASKED: &str = "email,firstname,lastname,phone,createdate,lastmodifieddate,hs_additional_emails,\
                      hs_merged_object_ids,stripe_customer_id";
 
@@ -60,10 +61,16 @@ async fn how_records_are_read_by_id() {
 async fn how_a_record_is_found() {
     let by_email = sent_by_read(find(Some("ada+x@example.com"), Some("cus_1"))).await;
     let path = "https://api.hubapi.com/crm/v3/objects/contacts/ada%2Bx%40example.com";
-    assert_eq!(line(&by_email), (Method::GET, format!("{path}?idProperty=email&properties={ASKED}")));
+    assert_eq!(
+        line(&by_email),
+        (Method::GET, format!("{path}?idProperty=email&properties={ASKED}&propertiesWithHistory={PAST}"))
+    );
     let by_twin = sent_by_read(find(None, Some("cus_1"))).await;
     let path = "https://api.hubapi.com/crm/v3/objects/contacts/cus_1";
-    assert_eq!(line(&by_twin), (Method::GET, format!("{path}?idProperty={TWIN}&properties={ASKED}")));
+    assert_eq!(
+        line(&by_twin),
+        (Method::GET, format!("{path}?idProperty={TWIN}&properties={ASKED}&propertiesWithHistory={PAST}"))
+    );
 }
 
 #[tokio::test]
