@@ -162,3 +162,27 @@ async fn are_pairs_one_whose_records_a_read_shows_to_be_one() {
         stage.left.state().written.iter().filter(|row| matches!(row.body, WriteBody::Emit { .. })).count();
     assert_eq!((told, engine.status().counts.pending), (1, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn is_a_creation_that_came_to_something_and_went_again_left_alone() {
+    let stage = Stage { tail: Duration::ZERO, ..Stage::new() };
+    stage.right.state().silent = u32::MAX as usize;
+    let engine = stage.engine().await;
+    let (left, right, theirs) = (stage.left.clone(), stage.right.clone(), engine.clone());
+    tokio::spawn(async move {
+        hear(&theirs, Side::Left, created("ann", "1", left.clock.now())).await;
+        pass(3).await;
+        // It was there, somebody deleted it, and the news come the wrong way round.
+        let op = right.state().written[0].op.clone();
+        let (record, at) = (Record { id: RecordId::new("made"), ..person("ann", "1") }, right.clock.now());
+        hear(&theirs, Side::Right, News::Gone { id: record.id.clone(), at, author: Author::Other }).await;
+        let made = Sighting { author: Author::Us(Some(op)), ..Sighting::created(record, at) };
+        hear(&theirs, Side::Right, News::Seen(Box::new(made))).await;
+    });
+    live(&engine, 10).await;
+    let writes = stage.right.state().writes;
+    let status = engine.status();
+    assert_eq!((status.counts.pending, status.sides.right.waiting), (0, 0));
+    stage.live(600).await;
+    assert_eq!(stage.right.state().writes, writes, "it is not made once more");
+}

@@ -153,7 +153,7 @@ impl Ledger {
 
     async fn see(&mut self, side: Side, sighting: &Sighting) -> Result<Fate, StoreError> {
         if self.is_past(side, &sighting.record.id, sighting.at).await? {
-            return Ok(Fate::Nothing);
+            return self.was_made(side, sighting).await;
         }
         let new = sighting.previous.is_none() && !matches!(sighting.author, Author::Us(_));
         let import = new && self.desks[side].bursts.is_import(sighting.at);

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::intake::Fate;
 use super::ledger::Ledger;
-use crate::decide::gone;
 use crate::decide::identity::{How, Whose, whose};
+use crate::decide::{Effect, gone};
 use crate::journal::IndexKey;
-use crate::model::{Class, Fields, PairId, Record, RecordId, Seen, Side, Timestamp, Value};
+use crate::model::{
+    Author, Class, Fields, Pair, PairId, Record, RecordId, Seen, SentKind, Side, Sighting, Timestamp, Value,
+};
 use crate::store::StoreError;
 
 impl Ledger {
@@ -115,6 +117,21 @@ impl Ledger {
         pair.aliases[side].retain(|a| a != record);
         let effect = gone(pair, side, record, at);
         Ok(Fate::Effect(id, effect, Class::Edit))
+    }
+
+    /// A record that went is told of as it was. If that is our creation, of which nobody knew whether it came to anything, it did.
+    pub(super) async fn was_made(&mut self, side: Side, sighting: &Sighting) -> Result<Fate, StoreError> {
+        let Author::Us(Some(op)) = &sighting.author else { return Ok(Fate::Nothing) };
+        let Some(id) = Pair::of_op(op) else { return Ok(Fate::Nothing) };
+        let record = sighting.record.id.clone();
+        let Some(gone) = self.draft.tombstone(side, &record).await? else { return Ok(Fate::Nothing) };
+        let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
+        if pair.sent[side].take_if(|sent| sent.op == *op && sent.kind == SentKind::Create).is_none() {
+            return Ok(Fate::Nothing);
+        }
+        pair.sides[side] = Seen::Absent { id: record.clone(), at: gone };
+        self.draft.put_index_once(&IndexKey::record(side, &record), &id).await?;
+        Ok(Fate::Effect(id, Effect::Changed, Class::Edit))
     }
 
     /// Whether a record went at `at` or later: systems may tell the newest first, out of order, or once more.
