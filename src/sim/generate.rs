@@ -20,7 +20,7 @@ struct Mood {
     invalid: bool,
     deletes: bool,
     merges: bool,
-    /// Nothing but merges, edits, and answers that are late or lost: they meet on their way.
+    /// Nothing but edits, and answers that are late or lost: they meet on their way.
     crossing: bool,
     /// All edits are of one field of one or two people: everything meets everything.
     focus: Option<What>,
@@ -128,8 +128,10 @@ impl Mood {
     fn meet(&self, kind: u64, n: u64) -> Step {
         match kind {
             0..15 => self.create(n),
-            15..30 => Step::Merge { into: self.person(n), other: self.below("other", n, 2) },
-            30..55 => self.late(n),
+            15..25 if self.merges => {
+                Step::Merge { into: self.person(n), other: self.below("other", n, MOST_PEOPLE) }
+            }
+            25..55 => self.late(n),
             _ => self.edit(n),
         }
     }
