@@ -136,6 +136,24 @@ fn is_what_was_typed_over_ours_later_than_what_we_knew_when_we_wrote() {
     assert_eq!(last.value, text("Ann"));
 }
 
+#[test]
+fn is_what_was_typed_over_ours_no_news_again_when_the_echo_of_ours_comes_late() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 11));
+    // The right clock is far ahead. The edit is told before the answer to our write.
+    begin(&mut pair, 100);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", "Cid", 100));
+    let done = Outcome::Done { id: common::id(Side::Right), shown: Default::default(), at: at(100) };
+    settle(&mut pair, &policy(), Side::Right, done);
+    read(&mut pair, Side::Right, 102, [(FIRST_NAME, shown("Cid"))]);
+    write(&mut pair, Side::Left, 13);
+    hear(&mut pair, Side::Right, FIRST_NAME, edited("Bea", 100, Author::Us(None)));
+    read(&mut pair, Side::Right, 104, [(FIRST_NAME, shown("Cid"))]);
+    begin_nothing(&mut pair);
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Dan", 14));
+    assert_eq!(wanted(&pair, Side::Right)[&FIRST_NAME], text("Dan"), "typed in view of Cid");
+}
+
 /// A record was made with a word, and everything else happened within the same second.
 fn made_with(value: &str, seconds: i64) -> Heard {
     Heard { over: Over::Nothing, ..typed(value, seconds) }

@@ -244,3 +244,32 @@ fn is_an_edit_before_the_same_was_typed_once_more_on_the_other_side_not_taken_fo
     hear(&mut pair, Side::Left, FIRST_NAME, typed("Eva", 21));
     assert_eq!(wanted(&pair, Side::Right), [(FIRST_NAME, text("Eva"))].into());
 }
+
+#[test]
+fn does_an_edit_count_from_when_it_was_made_once_that_is_told() {
+    let mut pair = settled();
+    // Some other news showed it, later than it was typed.
+    let shows = seen(Side::Right, Source::Event, 16, [(FIRST_NAME, shown("Cid"))]);
+    observe(&mut pair, &policy(), Side::Right, &shows);
+    begin(&mut pair, 17);
+    let done = Outcome::Done { id: id(Side::Left), shown: Default::default(), at: at(17) };
+    settle(&mut pair, &policy(), Side::Left, done);
+    hear(&mut pair, Side::Right, FIRST_NAME, Heard { over: Over::Value(text("Ann")), ..typed("Cid", 3) });
+    agree(&mut pair, &policy());
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Dan", 12));
+    assert_eq!(wanted(&pair, Side::Right), [(FIRST_NAME, text("Dan"))].into(), "12 is later than 3");
+}
+
+#[test]
+fn is_what_we_set_once_more_in_view_from_then_on() {
+    let mut pair = settled();
+    let again = Heard { over: Over::Value(text("Zoe")), ..typed("Ann", 1_000) };
+    hear(&mut pair, Side::Right, FIRST_NAME, again);
+    hear(&mut pair, Side::Right, EMAIL, typed(NEW, 1_000));
+    begin(&mut pair, 20);
+    restate(&mut pair, &policy(), Side::Left, [FIRST_NAME]);
+    let done = Outcome::Done { id: id(Side::Left), shown: Default::default(), at: at(20) };
+    settle(&mut pair, &policy(), Side::Left, done);
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Dan", 21));
+    assert_eq!(wanted(&pair, Side::Right), [(FIRST_NAME, text("Dan"))].into(), "whatever the clocks say");
+}

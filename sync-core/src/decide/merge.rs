@@ -91,9 +91,7 @@ impl View<'_> {
             (Some(left), Some(right), base) => self.between(left, right, base.is_none()),
             (Some(said), None, base) => self.against_base(Side::Left, said, base),
             (None, Some(said), base) => self.against_base(Side::Right, said, base),
-            (None, None, Some(base)) => {
-                (base.from, Said { value: base.value.clone(), at: base.at, over: 0 }, None)
-            }
+            (None, None, Some(base)) => (base.from, self.standing(base), None),
             (None, None, None) => self.between(self.found(Side::Left), self.found(Side::Right), true),
         }
     }
@@ -128,6 +126,14 @@ impl View<'_> {
         Said { value: shown.value.clone(), at: shown.since(), over: shown.over }
     }
 
+    /// The base as it was said. When was first known from a later look, and may have been told since.
+    fn standing(&self, base: &Agreed) -> Said {
+        let told =
+            self.shown[base.from].said().filter(|said| self.same(said.value.as_ref(), base.value.as_ref()));
+        let at = told.map_or(base.at, |said| said.at.min(base.at));
+        Said { value: base.value.clone(), at, over: 0 }
+    }
+
     /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.
     /// If it holds the base again because we set it once more, news since it first held it was in view all the same.
     fn against_base(&self, side: Side, said: Said, base: Option<&Agreed>) -> Winner {
@@ -142,7 +148,7 @@ impl View<'_> {
             return (side, said, content.then_some((side.other(), other)));
         };
         let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
-        let standing = Said { value: base.value.clone(), at: base.at, over: 0 };
+        let standing = self.standing(base);
         let apart = |said: Said, standing: Said| {
             let (left, right) = if side == Side::Left { (said, standing) } else { (standing, said) };
             self.between(left, right, false)

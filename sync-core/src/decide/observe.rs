@@ -181,14 +181,16 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
 
 /// The base moves to what was sent for `field`: the side was seen to hold it.
 fn land(pair: &mut Pair, side: Side, field: &Field) {
+    let since = pair.present(side).and_then(|p| p.fields.get(field)).map(|shown| shown.at);
     let Some(sent) = &pair.sent[side] else { return };
     if let Some(agreed) = sent.fields.get(field) {
         let mut agreed = agreed.clone();
-        agreed.held[side] = pair.present(side).and_then(|p| p.fields.get(field)).map(|shown| shown.at);
-        agreed.restated[side] |= agreed.from == side;
+        agreed.set_on(side, since);
         pair.base.insert(field.clone(), agreed);
-    } else if let Some(base) = pair.base.get_mut(field) {
-        base.restated[side] |= sent.restated.get(field) == Some(&base.value);
+    } else if let Some(base) = pair.base.get_mut(field)
+        && sent.restated.get(field) == Some(&base.value)
+    {
+        base.restated_on(side, since);
     }
 }
 
@@ -291,6 +293,8 @@ impl Fold<'_> {
         }
         let effect = if settles {
             let typed = typed_in_that_tick(old, &new).filter(|_| !ours && old.by == By::Us);
+            // What was typed over ours came after it anyway.
+            let typed = typed.filter(|m| m.over != print(old.value.as_ref(), false));
             let knew = |m: &Moment| {
                 self.base.get(field).is_some_and(|b| b.heard[self.side].and.iter().any(|k| k.may_be(m)))
             };

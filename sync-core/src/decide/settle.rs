@@ -174,9 +174,7 @@ fn done(
         present.linked = sent.link;
     }
     for (field, mut agreed) in sent.fields {
-        agreed.held[side] = Some(at);
-        agreed.chance[side] = false;
-        agreed.restated[side] |= agreed.from == side;
+        agreed.set_on(side, Some(at));
         let now_shown = shown.get(&field).unwrap_or(&agreed.value);
         if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {
             let reason = "the system stored it differently".to_owned();
@@ -191,7 +189,7 @@ fn done(
     }
     for (field, value) in sent.restated {
         let Some(base) = pair.base.get_mut(&field).filter(|b| b.value == value) else { continue };
-        base.restated[side] = true;
+        base.restated_on(side, Some(at));
         let new = Shown::new(value, at, true, By::Us);
         show(present, &field, new, &base.heard[side]);
     }

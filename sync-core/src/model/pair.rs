@@ -128,6 +128,23 @@ pub struct Agreed {
     pub chance: PerSide<bool>,
 }
 
+impl Agreed {
+    /// We have set the value on a side, which shows it since then.
+    pub(crate) fn set_on(&mut self, side: Side, since: Option<Timestamp>) {
+        self.held[side] = since;
+        self.chance[side] = false;
+        self.restated[side] |= self.from == side;
+    }
+
+    /// A write of ours to a side that held the value has set it once more.
+    pub(crate) fn restated_on(&mut self, side: Side, at: Option<Timestamp>) {
+        self.restated[side] = true;
+        if std::mem::take(&mut self.chance[side]) {
+            self.held[side] = at;
+        }
+    }
+}
+
 /// What a write is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
