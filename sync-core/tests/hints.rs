@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use sync_core::decide::{Effect, Hint, Source, gone, hint, observe};
+use sync_core::decide::{Effect, Heard, Hint, Outcome, Source, agree, gone, hint, observe, settle};
 use sync_core::model::entity::{FIRST_NAME, PHONE};
 use sync_core::model::{Author, Field, Pair, Seen, Side, Value};
 
@@ -51,7 +51,7 @@ fn when_does_a_hint_call_for_a_read_while_words_are_in_flight() {
     let table = [
         ("our echo", thin(11, Author::Us(None), Some((FIRST_NAME, "Bea"))), Effect::Nothing),
         ("a person's answer", thin(11, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Changed),
-        ("the value from before", thin(2, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Nothing),
+        ("typed before we wrote it", thin(2, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Changed),
     ];
     for (case, news, effect) in table {
         let mut pair = with_words_in_flight();
@@ -70,11 +70,16 @@ fn is_a_hint_older_than_a_persons_edit_stale() {
 
 #[test]
 fn does_a_hint_that_tells_nothing_new_still_disturb_a_read_under_way() {
-    for (case, second, read_stands) in [("of what we know", 2, true), ("later than what we know", 3, false)] {
+    let table = [
+        ("of what we know", 2, true, Effect::Changed),
+        ("later than what we know", 3, false, Effect::Nothing),
+    ];
+    for (case, second, read_stands, effect) in table {
         let mut pair = settled();
         let asked = present(&pair, Side::Right).heard;
         let news = thin(second, Author::Other, Some((FIRST_NAME, "Ann")));
-        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), Effect::Nothing, "{case}");
+        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{case}");
+        assert!(!in_doubt(&pair, Side::Right));
         let found = seen(Side::Right, Source::Read(asked), 3, [(FIRST_NAME, shown("Eva"))]);
         observe(&mut pair, &policy(), Side::Right, &found);
         let believed = value(&pair, Side::Right, FIRST_NAME) == Some("Eva") && !in_doubt(&pair, Side::Right);
@@ -113,4 +118,28 @@ fn what_does_a_hint_about_an_unknown_or_deleted_record_do() {
     assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(19, Author::Other, None)), Effect::Stale);
     assert_eq!(hint(&mut pair, &policy(), Side::Right, &thin(21, Author::Other, None)), Effect::Changed);
     assert!(in_doubt(&pair, Side::Right));
+}
+
+#[test]
+fn is_an_edit_that_we_had_written_over_with_the_same_no_news_when_it_is_told_again() {
+    let mut pair = settled();
+    // The right clock is far behind. Both sides become Bea; of the left's own edit a hint comes after our write.
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Bea", 3));
+    begin(&mut pair, 20);
+    let done = Outcome::Done { id: id(Side::Left), shown: Default::default(), at: at(20) };
+    settle(&mut pair, &policy(), Side::Left, done);
+    let told = Some((FIRST_NAME, Value::new("Bea")));
+    let typed_there = Hint { id: id(Side::Left), at: at(19), author: Author::Other, told };
+    hint(&mut pair, &policy(), Side::Left, &typed_there);
+    agree(&mut pair, &policy());
+    hear(&mut pair, Side::Right, FIRST_NAME, typed("Cid", 5));
+    begin(&mut pair, 21);
+    let done = Outcome::Done { id: id(Side::Left), shown: Default::default(), at: at(21) };
+    settle(&mut pair, &policy(), Side::Left, done);
+    // A read shows the left's past.
+    let past = ["Bea", "Ann"].map(|value| typed(value, 19).edits.remove(0));
+    let found = Heard { value: Value::new("Cid"), edits: past.into(), ..Heard::default() };
+    read(&mut pair, Side::Left, 22, [(FIRST_NAME, found)]);
+    assert_eq!(wanted(&pair, Side::Left), [].into(), "Cid was typed in view of Bea");
+    assert_eq!(wanted(&pair, Side::Right), [].into());
 }

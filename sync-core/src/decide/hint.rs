@@ -1,9 +1,10 @@
 //! News that something happened to a record, without its content: is there anything to read?
 
-use crate::model::{Author, By, Field, Pair, Present, RecordId, Seen, Sent, Side, Timestamp, Value};
+use crate::model::{Author, By, Field, Pair, Present, RecordId, Seen, Sent, Shown, Side, Timestamp, Value};
 
 use super::observe::Effect;
 use super::plan::Policy;
+use super::register::uncover;
 
 /// That something happened to a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect
         Seen::Present(present) => {
             let sent = pair.sent[side].as_ref();
             let effect = known(present, sent, policy, hint);
+            if effect == Effect::Nothing && was_typed_before(present, policy, side, hint) {
+                return Effect::Changed;
+            }
             present.doubt |= effect == Effect::Changed;
             // Even a value we know counts as heard: a read that is under way may have missed it.
             present.heard += u32::from(effect == Effect::Changed || is_later(present, hint));
@@ -35,6 +39,18 @@ pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect
     }
     pair.sides[side] = Seen::unread(hint.id.clone());
     Effect::Changed
+}
+
+/// Somebody had typed what we then wrote: remembered now, while it agrees, lest it be found some day beneath other words and
+/// taken for an edit of which nobody knew.
+fn was_typed_before(present: &mut Present, policy: &Policy, side: Side, hint: &Hint) -> bool {
+    let Some((field, value)) = hint.told.as_ref().filter(|_| hint.author == Author::Other) else {
+        return false;
+    };
+    let Some(shown) = present.fields.get_mut(field) else { return false };
+    let typed = Shown::new(value.clone(), policy.tick(side, hint.at), true, By::Person);
+    let ours = shown.by == By::Us && policy.entity.same(field, shown.value.as_ref(), value.as_ref());
+    ours && typed.at <= shown.at && uncover(shown, &typed, None, |_| {}) == Effect::Changed
 }
 
 fn is_later(present: &Present, hint: &Hint) -> bool {

@@ -62,8 +62,9 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
         same(&shown[side].value).then_some(since)
     });
     let restated = before.map(|b| b.restated).unwrap_or_default();
-    // Whoever types the same once more has had something else there meanwhile, of which the other side never knew.
-    let again = before.is_some() && view.news(from).as_ref() == Some(&said);
+    // Whoever types the same over something else has had that there meanwhile, of which the other side never knew.
+    let meanwhile = said.over != 0 && said.over != print(said.value.as_ref(), false);
+    let again = before.is_some() && meanwhile && view.news(from).as_ref() == Some(&said);
     let chance = PerSide::from_fn(|side| match again {
         true => side != from,
         false => before.is_some_and(|b| b.chance[side]),
