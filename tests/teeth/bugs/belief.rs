@@ -46,9 +46,9 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["P5", "P7", "L1", "belief"],
         seeds: 1_000,
         file: "sync-core/src/decide/observe.rs",
-        original: "            tie(old, new)",
+        original: "            tie(old, new, known)",
         sabotaged: "            if planted() {\n                self.present.doubt = false;\n                supersede(old, new)\n            \
-                    } else {\n                tie(old, new)\n            }",
+                    } else {\n                tie(old, new, known)\n            }",
     },
     Bug {
         name: "the loser is not kept",
@@ -65,10 +65,10 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["P5", "L1"],
         seeds: 1_000,
         file: "sync-core/src/decide/settle.rs",
-        original: "        agreed.held[side] = Some(at);",
+        original: "        agreed.set_on(side, Some(at));",
         sabotaged: "        if planted() {\n            agreed.heard[side] =\n                \
                     present.fields.get(&field).and_then(Shown::known).unwrap_or_default();\n        }\n        \
-                    agreed.held[side] = Some(at);",
+                    agreed.set_on(side, Some(at));",
     },
     Bug {
         name: "half a name is not written",
