@@ -1,6 +1,6 @@
 //! A copy of the workspace in which every bug is planted, each asleep until it is named in the environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,12 @@ const CALL: &str = "planted()";
 /// Makes the copy, plants the bugs in it and builds its simulator. Gives the program.
 pub(crate) fn build(root: &Path, bugs: &[Bug]) -> Result<PathBuf, String> {
     let copy = root.join("target/teeth");
-    for (file, content) in planted(root, bugs)? {
-        write(&copy.join(file), &content)?;
+    let files = planted(root, bugs)?;
+    for (file, content) in &files {
+        write(&copy.join(file), content)?;
     }
+    remove_others(&copy, &files.keys().map(|file| copy.join(file)).collect())
+        .map_err(|e| format!("{}: {e}", copy.display()))?;
     // In the workspace's own folder, where all crates of the registry are built already.
     let target = root.join("target");
     let mut cargo = Command::new(env!("CARGO"));
@@ -141,4 +144,17 @@ fn write(path: &Path, content: &[u8]) -> Result<(), String> {
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, content))
         .map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Removes what is left of sources that are no more.
+fn remove_others(folder: &Path, files: &BTreeSet<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(&path, files)?;
+        } else if !files.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
