@@ -64,7 +64,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an alias takes the twin's place",
         story: "A further record that is told of once more counts as the record we are about to make.",
-        breaks: &["P3", "P5", "P8", "L1"],
+        breaks: &["P2", "P3", "P5", "P8", "L1"],
         seeds: 5_000,
         file: "sync-core/src/decide/identity.rs",
         original: "_ if pair.aliases[side].contains(id) =>",
