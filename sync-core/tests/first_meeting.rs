@@ -5,9 +5,9 @@
 mod common;
 
 use common::{at, begin, event, lost, policy, seen, shown, stranger, text, typed, wanted};
-use sync_core::decide::{Heard, Source, agree, observe, plan};
+use sync_core::decide::{Heard, Over, Source, agree, observe, plan};
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
-use sync_core::model::{Pair, Side, Timestamp};
+use sync_core::model::{Author, Edit, Pair, Side, Timestamp};
 
 /// Both records as a listing finds them, the left one at second 10, the right one at 20.
 fn listed([left, right]: [[&str; 2]; 2]) -> Pair {
@@ -77,4 +77,23 @@ fn since_when_do_two_records_agree() {
     let mut empty = listed([["Pat", ""], ["Pat", ""]]);
     agree(&mut empty, &policy());
     assert_eq!(empty.base[&PHONE].at, Timestamp::EPOCH);
+}
+
+#[test]
+fn is_a_word_cleared_where_somebody_saw_it_and_not_where_it_is_merely_missing() {
+    for (over, cleared) in
+        [(Over::Value(text("Bea")), true), (Over::Value(text("Zoe")), false), (Over::Untold, false)]
+    {
+        let mut pair = stranger();
+        observe(&mut pair, &policy(), Side::Left, &event(Side::Left, FIRST_NAME, typed("Bea", 10)));
+        // We had written Bea there, and nobody knew whether it arrived. The right clock is behind.
+        let edits = vec![Edit { value: None, at: at(5), author: Author::Other }];
+        let news = Heard { value: None, edits, over };
+        observe(&mut pair, &policy(), Side::Right, &event(Side::Right, FIRST_NAME, news));
+        let expected = if cleared { [(Side::Left, None)] } else { [(Side::Right, text("Bea"))] };
+        for (side, value) in expected {
+            assert_eq!(wanted(&pair, side), [(FIRST_NAME, value)].into());
+            assert_eq!(wanted(&pair, side.other()), [].into());
+        }
+    }
 }

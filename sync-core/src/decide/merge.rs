@@ -143,7 +143,8 @@ impl View<'_> {
             // emptiness never wins over content.
             let other = self.found(side.other());
             if said.value.is_none() && other.value.is_some() {
-                return (side.other(), other, None);
+                let (left, right) = if side == Side::Left { (said, other) } else { (other, said) };
+                return between_nothing_and_something(left, right);
             }
             let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
             return (side, said, content.then_some((side.other(), other)));
@@ -179,11 +180,8 @@ impl View<'_> {
             let side = if left.at >= right.at { Side::Left } else { Side::Right };
             return (side, if side == Side::Left { left } else { right }, None);
         }
-        if first_meeting && left.value.is_none() {
-            return (Side::Right, right, None);
-        }
-        if first_meeting && right.value.is_none() {
-            return (Side::Left, left, None);
+        if first_meeting && (left.value.is_none() || right.value.is_none()) {
+            return between_nothing_and_something(left, right);
         }
         let winner = self.policy.resolver.resolve(
             self.field,
@@ -208,6 +206,18 @@ impl View<'_> {
     fn same(&self, a: Option<&Value>, b: Option<&Value>) -> bool {
         self.policy.entity.same(self.field, a, b)
     }
+}
+
+/// At a first meeting emptiness gives way, unless somebody made it of the very word that the other side shows: that was seen.
+fn between_nothing_and_something(left: Said, right: Said) -> Winner {
+    let (side, nothing, something) = match left.value {
+        None => (Side::Left, left, right),
+        Some(_) => (Side::Right, right, left),
+    };
+    if nothing.over == print(something.value.as_ref(), false) {
+        return (side, nothing, Some((side.other(), something)));
+    }
+    (side.other(), something, None)
 }
 
 /// Several fields of a side as the one text they are parts of.
