@@ -273,3 +273,28 @@ fn is_what_we_set_once_more_in_view_from_then_on() {
     hear(&mut pair, Side::Left, FIRST_NAME, typed("Dan", 21));
     assert_eq!(wanted(&pair, Side::Right), [(FIRST_NAME, text("Dan"))].into(), "whatever the clocks say");
 }
+
+#[test]
+fn is_what_was_typed_before_the_same_value_came_back_no_reply_to_it() {
+    let mut pair = settled();
+    for (value, said, written) in [("Bea", 150, 103), ("Ann", 200, 104)] {
+        hear(&mut pair, Side::Left, FIRST_NAME, typed(value, said));
+        begin(&mut pair, written);
+        let done = Outcome::Done { id: id(Side::Right), shown: Default::default(), at: at(written) };
+        settle(&mut pair, &policy(), Side::Right, done);
+    }
+    // Over the first Ann, told only now.
+    hear(&mut pair, Side::Right, FIRST_NAME, Heard { over: Over::Value(text("Ann")), ..typed("Cid", 101) });
+    agree(&mut pair, &policy());
+    assert_eq!(wanted(&pair, Side::Left), [].into(), "the second Ann is later");
+    assert_eq!(lost(&pair), [(Side::Right, Some("Cid"))]);
+}
+
+#[test]
+fn does_a_word_not_stand_that_says_itself_that_it_met_none_of_ours() {
+    let mut pair = unsure();
+    hear(&mut pair, Side::Right, FIRST_NAME, Heard { over: Over::Value(text("Ann")), ..typed("Eva", 5) });
+    read(&mut pair, Side::Right, 20, [(FIRST_NAME, shown("Eva")), (EMAIL, shown("ann@example.com"))]);
+    assert_eq!(wanted(&pair, Side::Left), [].into());
+    assert_eq!(wanted(&pair, Side::Right)[&FIRST_NAME], text("Bea"), "typed later");
+}

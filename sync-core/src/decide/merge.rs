@@ -161,9 +161,11 @@ impl View<'_> {
         if in_view || base.from == side {
             return (side, said, None);
         }
-        // It says itself that it took the place of the base, and we have covered it unknowingly.
-        if said.over == print(base.value.as_ref(), false) {
-            let lost = base.held[side].is_none_or(|since| said.at < since).then_some((base.from, standing));
+        // It says itself that it took the place of the base, and we have covered it unknowingly. What was typed before the base
+        // was there took the place of the same value, but an earlier one.
+        let there = base.held[side].is_none_or(|since| said.at >= since);
+        if there && said.over == print(base.value.as_ref(), false) {
+            let lost = base.held[side].is_none().then_some((base.from, standing));
             return (side, said, lost);
         }
         if base.restated[side] && base.held[side].is_some_and(|since| said.at >= since) {

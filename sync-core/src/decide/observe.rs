@@ -162,7 +162,12 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
         let unheard = shown.said().is_some_and(|said| !agreed.heard[side].covers(&said));
         let told = seen.fields.get(&field).is_some_and(|heard| !heard.edits.is_empty());
         let typed = shown.by == By::Person && unheard;
-        if told || policy.entity.same(&field, shown.value.as_ref(), agreed.value.as_ref()) {
+        // It says itself that it took the place of something else than ours.
+        let before = shown.over != 0 && shown.over != print(agreed.value.as_ref(), false);
+        if told
+            || (typed && before && !arrived)
+            || policy.entity.same(&field, shown.value.as_ref(), agreed.value.as_ref())
+        {
             continue;
         }
         if arrived && !typed {
