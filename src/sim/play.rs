@@ -128,10 +128,10 @@ fn subscribe(world: &World) {
 /// L4: lets the engine find what was lost, or not understood. What it then writes may cover further words that were lost, so
 /// that it has to ask again. While a call is under way nobody can say what its record shows.
 async fn repair(world: &World, setup: &Setup) -> Verdict {
-    converge(world).await?;
     let mut written = None;
     while setup.asks && written != Some(writes(world)) {
         written = Some(writes(world));
+        converge(world).await?;
         asks(world, setup).await?;
         converge(world).await?;
     }

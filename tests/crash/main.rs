@@ -27,8 +27,9 @@ use moments::Crashes;
 const NAME: &str = "crash_of_the_real_thing";
 /// By how many seconds the clock of the engine's machine is wrong for a while, after which part of all kills.
 const CLOCKS: [(u64, i64); 2] = [(3, -3_600), (5, 7_200)];
-/// How long all may take to come into step once nobody is killed any more.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long all may take to come into step once nobody is killed any more: what was refused while the clock was wrong is
+/// told again at ever longer intervals.
+const PATIENCE: Duration = Duration::from_secs(150);
 /// How long nothing may be written in the end.
 const QUIET: Duration = Duration::from_secs(3);
 

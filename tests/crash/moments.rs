@@ -144,16 +144,22 @@ impl Crashes {
     /// one. While the clock is wrong no webhook is authentic.
     pub(crate) async fn wrong_clock(&mut self, seconds: i64) -> Staged {
         let wrong = Duration::from_secs(2);
+        self.people.nobody_edits = true;
         for (at_start, later) in [(0, seconds), (seconds, seconds), (seconds, 0)] {
             self.set_clock(at_start)?;
             self.world.start_engine().await?;
             self.called(At::Stripe, 5).await;
             self.echoes_are_late(false);
+            if at_start == 0 {
+                // Whatever was told before has arrived.
+                self.until(wrong, |_| false).await;
+            }
             self.set_clock(later)?;
             self.until(wrong, |_| false).await;
             self.world.kill_engine().await?;
             *self.kills.entry(Moment::Anytime).or_default() += 1;
         }
+        self.people.nobody_edits = false;
         Ok(())
     }
 
