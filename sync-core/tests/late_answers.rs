@@ -186,3 +186,28 @@ async fn is_a_creation_that_came_to_something_and_went_again_left_alone() {
     stage.live(600).await;
     assert_eq!(stage.right.state().writes, writes, "it is not made once more");
 }
+
+#[tokio::test(start_paused = true)]
+async fn is_what_happened_while_a_long_answer_was_read_asked_for_again() {
+    let mut stage = Stage::new();
+    stage.right.like.lag = Duration::ZERO;
+    let engine = stage.engine().await;
+    let right = stage.right.clone();
+    tokio::spawn(async move {
+        pass(15).await;
+        let began = right.clock.now();
+        right.state().journal = (0..10).map(|n| created(&format!("p{n}"), "1", began)).collect();
+        right.state().slow = Duration::from_secs(18);
+        // While the first page is on its way. The newest is listed first, so no later page has it.
+        pass(12).await;
+        let late = created("late", "1", right.clock.now());
+        right.state().journal.insert(0, late);
+    });
+    live(&engine, 250).await;
+    let late = Value::new("late@example.com");
+    let made = |row: &sync_core::connector::Write| match &row.body {
+        WriteBody::Create { properties, .. } => properties["email"] == late,
+        _ => false,
+    };
+    assert!(stage.left.state().written.iter().any(made));
+}
