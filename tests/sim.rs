@@ -32,7 +32,7 @@ const SEEDS: u64 = 200;
 
 /// Each of these once broke a promise, and found what its line says. The stories of some have changed since, when the
 /// generator learned something new; what the latest found has a test of its own in `sync-core/tests`.
-const ONCE_BROKEN: [u64; 47] = [
+const ONCE_BROKEN: [u64; 61] = [
     50, 76, 142,  // pairs of the last page of the listing were never planned for
     1438, // nor were any, when the engine ended just after the listing
     77,   // a further record of a person, told of twice, took the place of the one being made
@@ -71,6 +71,13 @@ const ONCE_BROKEN: [u64; 47] = [
     407437, // an edit stayed dated by when it was first seen
     463692, // a creation that came to something and was deleted was repeated
     571360, // an edit that we had written over with the same was news when it was told again
+    516578, 518030, 764433, 860971, 876649, 942285,
+    945845, // an edit lost against one that was found, and then told to be the earlier one
+    11031,  // or to be made in view of it, by a clock that is behind
+    238070, 621667, 780488, // of a value that came back, nobody heeded what had been there in between
+    811830, // a field cleared over our write was taken for the emptiness that had been found before
+    861064, // so was one that a read found
+    704425, // what was typed over a write that nobody answered was thought to have been there before
 ];
 
 #[test]

@@ -69,6 +69,7 @@ fn agreed() -> Agreed {
         restated: PerSide { left: true, right: false },
         // Rows of format 1 may be older than this.
         chance: PerSide::default(),
+        rival: None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Causality first: an edit made on a side *after* that side showed the agreed value wins, whatever the clocks say. Only
 //! when two edits were made without knowledge of each other does the [`ConflictResolver`](super::ConflictResolver) decide.
 
-use crate::model::{Agreed, By, Field, Known, Lost, Pair, PerSide, Said, Shown, Side, Value, print};
+use crate::model::{Agreed, By, Field, Known, Lost, Moment, Pair, PerSide, Said, Shown, Side, Value, print};
 
 use super::plan::Policy;
 use super::resolve::Rival;
@@ -59,7 +59,8 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
     let before = view.base.filter(|b| same(&b.value));
     let held = PerSide::from_fn(|side| {
         let since = before.and_then(|b| b.held[side]).unwrap_or(shown[side].at);
-        same(&shown[side].value).then_some(since)
+        let missed = view.missed(side, &said).map(|missed| missed.at);
+        missed.or(same(&shown[side].value).then_some(since))
     });
     let restated = before.map(|b| b.restated).unwrap_or_default();
     // Whoever types the same over something else has had that there meanwhile, of which the other side never knew.
@@ -69,8 +70,16 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
         true => side != from,
         false => before.is_some_and(|b| b.chance[side]),
     });
+    let unmoved = before.filter(|b| b.from == from && b.at == said.at).and_then(|b| b.rival.clone());
+    let rival = match &lost {
+        Some((_, lost)) if view.base.is_some() && !shown[from].exact => Some(lost.clone()),
+        _ => unmoved,
+    };
     let at = said.at;
-    Some(Verdict { agreed: Agreed { value: said.value, from, at, heard, held, restated, chance }, lost })
+    Some(Verdict {
+        agreed: Agreed { value: said.value, from, at, heard, held, restated, chance, rival },
+        lost,
+    })
 }
 
 fn shown<'a>(pair: &'a Pair, side: Side, field: &Field) -> Option<&'a Shown> {
@@ -89,11 +98,15 @@ type Winner = (Side, Said, Option<(Side, Said)>);
 impl View<'_> {
     fn winner(&self) -> Winner {
         match (self.news(Side::Left), self.news(Side::Right), self.base) {
-            (Some(left), Some(right), base) => self.between(left, right, base.is_none()),
+            (Some(left), Some(right), base) => self.between(Side::Left, left, right, base.is_none()),
             (Some(said), None, base) => self.against_base(Side::Left, said, base),
             (None, Some(said), base) => self.against_base(Side::Right, said, base),
-            (None, None, Some(base)) => (base.from, self.standing(base), None),
-            (None, None, None) => self.between(self.found(Side::Left), self.found(Side::Right), true),
+            (None, None, Some(base)) => {
+                self.reopened(base).unwrap_or_else(|| (base.from, self.standing(base), None))
+            }
+            (None, None, None) => {
+                self.between(Side::Left, self.found(Side::Left), self.found(Side::Right), true)
+            }
         }
     }
 
@@ -135,6 +148,15 @@ impl View<'_> {
         Said { value: base.value.clone(), at, over: 0 }
     }
 
+    /// When the base was made was only known from a later look. Now that it is told, the edit that lost against it for its time
+    /// may turn out to be the later one.
+    fn reopened(&self, base: &Agreed) -> Option<Winner> {
+        let standing = Some(self.standing(base)).filter(|standing| standing.at < base.at)?;
+        let other = base.from.other();
+        let rival = self.shown[other].said().filter(|said| base.rival.as_ref() == Some(said))?;
+        Some(self.between(base.from, standing, rival, false)).filter(|winner| winner.0 == other)
+    }
+
     /// One side has news. It stands if it was made in view of the base: if the side held the base, and now holds the news.
     /// If it holds the base again because we set it once more, news since it first held it was in view all the same.
     fn against_base(&self, side: Side, said: Said, base: Option<&Agreed>) -> Winner {
@@ -143,20 +165,15 @@ impl View<'_> {
             // emptiness never wins over content.
             let other = self.found(side.other());
             if said.value.is_none() && other.value.is_some() {
-                let (left, right) = if side == Side::Left { (said, other) } else { (other, said) };
-                return between_nothing_and_something(left, right);
+                return self.between_nothing_and_something(side, said, other);
             }
             let content = other.value.is_some() && !self.same(said.value.as_ref(), other.value.as_ref());
             return (side, said, content.then_some((side.other(), other)));
         };
         let in_view = self.shown[side].by != By::Us && base.held[side].is_some();
         let standing = self.standing(base);
-        let apart = |said: Said, standing: Said| {
-            let (left, right) = if side == Side::Left { (said, standing) } else { (standing, said) };
-            self.between(left, right, false)
-        };
         if base.chance[side] {
-            return apart(said, standing);
+            return self.between(side, said, standing, false);
         }
         if in_view || base.from == side {
             return (side, said, None);
@@ -173,17 +190,18 @@ impl View<'_> {
             let lost = (base.held[side] == Some(said.at)).then_some((base.from, standing));
             return (side, said, lost);
         }
-        apart(said, standing)
+        self.between(side, said, standing, false)
     }
 
-    /// Two edits that knew nothing of each other.
-    fn between(&self, left: Said, right: Said, first_meeting: bool) -> Winner {
+    /// Two edits that knew nothing of each other: one of `side`, and one of the other.
+    fn between(&self, side: Side, here: Said, there: Said, first_meeting: bool) -> Winner {
+        let (left, right) = if side == Side::Left { (here, there) } else { (there, here) };
         if self.same(left.value.as_ref(), right.value.as_ref()) {
             let side = if left.at >= right.at { Side::Left } else { Side::Right };
             return (side, if side == Side::Left { left } else { right }, None);
         }
         if first_meeting && (left.value.is_none() || right.value.is_none()) {
-            return between_nothing_and_something(left, right);
+            return self.between_nothing_and_something(Side::Left, left, right);
         }
         let winner = self.policy.resolver.resolve(
             self.field,
@@ -200,6 +218,25 @@ impl View<'_> {
         Rival { value: said.value.as_ref(), at: said.at, resolution: self.policy.resolution[side] }
     }
 
+    /// At a first meeting emptiness gives way, unless somebody made it of the very word that the other side shows: that was seen.
+    /// It also was when we had written it there, not knowing whether it arrived.
+    fn between_nothing_and_something(&self, side: Side, here: Said, there: Said) -> Winner {
+        let (side, nothing, something) = match here.value {
+            None => (side, here, there),
+            Some(_) => (side.other(), there, here),
+        };
+        let missed = self.missed(side, &something).is_some_and(|missed| nothing.at >= missed.at);
+        if missed || nothing.over == print(something.value.as_ref(), false) {
+            return (side, nothing, Some((side.other(), something)));
+        }
+        (side.other(), something, None)
+    }
+
+    /// When this may have been shown for a moment on a side that does not show it, because we wrote it there.
+    fn missed(&self, side: Side, said: &Said) -> Option<Moment> {
+        self.shown[side].missed.filter(|missed| missed.print == print(said.value.as_ref(), false))
+    }
+
     fn heard(&self, side: Side) -> Known {
         let before = self.base.map(|b| b.heard[side].clone()).unwrap_or_default();
         self.shown[side].known().unwrap_or_default().and(before)
@@ -208,18 +245,6 @@ impl View<'_> {
     fn same(&self, a: Option<&Value>, b: Option<&Value>) -> bool {
         self.policy.entity.same(self.field, a, b)
     }
-}
-
-/// At a first meeting emptiness gives way, unless somebody made it of the very word that the other side shows: that was seen.
-fn between_nothing_and_something(left: Said, right: Said) -> Winner {
-    let (side, nothing, something) = match left.value {
-        None => (Side::Left, left, right),
-        Some(_) => (Side::Right, right, left),
-    };
-    if nothing.over == print(something.value.as_ref(), false) {
-        return (side, nothing, Some((side.other(), something)));
-    }
-    (side.other(), something, None)
 }
 
 /// Several fields of a side as the one text they are parts of.

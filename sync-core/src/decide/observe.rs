@@ -11,7 +11,9 @@ use crate::model::{
 };
 
 use super::plan::Policy;
-use super::register::{found, is_told, may_refine, refine, supersede, tie, typed_in_that_tick, uncover};
+use super::register::{
+    Ours, found, is_perhaps_again, is_told, may_refine, refine, supersede, tie, typed_in_that_tick, uncover,
+};
 use super::settle::is_our_creation;
 
 /// How we came to know.
@@ -49,6 +51,17 @@ pub struct Heard {
     pub edits: Vec<Edit>,
     /// What the newest edit took the place of.
     pub over: Over,
+}
+
+impl Heard {
+    /// What one of the edits took the place of: the newest says so itself, the others of that which is told before them.
+    fn over(&self, index: usize) -> Over {
+        match (&self.over, self.edits.get(index + 1)) {
+            (over, _) if index == 0 && *over != Over::Untold => over.clone(),
+            (_, Some(before)) => Over::Value(before.value.clone()),
+            _ => Over::Untold,
+        }
+    }
 }
 
 /// What an edit took the place of. It tells two edits apart that set the same value within one tick of the clock.
@@ -159,9 +172,9 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
     let arrived = landed.iter().any(|field| sent.fields.get(field).is_some_and(|a| a.value.is_some()));
     for (field, mut agreed) in sent.fields {
         let Some(shown) = pair.present_mut(side).and_then(|p| p.fields.get_mut(&field)) else { continue };
-        let unheard = shown.said().is_some_and(|said| !agreed.heard[side].covers(&said));
+        let unheard = shown.said().filter(|said| !was_before(&agreed, side, said));
         let told = seen.fields.get(&field).is_some_and(|heard| !heard.edits.is_empty());
-        let typed = shown.by == By::Person && unheard;
+        let typed = shown.by == By::Person && unheard.is_some();
         // It says itself that it took the place of something else than ours.
         let before = shown.over != 0 && shown.over != print(agreed.value.as_ref(), false);
         if told
@@ -176,10 +189,15 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
         }
         if arrived || typed {
             agreed.held[side] = Some(shown.at);
+            let moment = unheard.map(|said| said.moment());
+            agreed.heard[side].and.retain(|known| moment.is_none_or(|m| !known.may_be(&m)));
             let said = Said { value: agreed.value.clone(), at: agreed.at, over: 0 };
             let lost = Lost { field: field.clone(), side: agreed.from, said };
             pair.base.insert(field, agreed);
             pair.remember(lost);
+        } else {
+            let print = print(agreed.value.as_ref(), false);
+            shown.missed = Some(Moment { at: shown.at, print, over: 0 });
         }
     }
 }
@@ -225,8 +243,7 @@ impl Fold<'_> {
                 // The order of the list tells more than the times of its entries.
                 let follows = |newer: &Edit| newer.at == edit.at && newer.author == edit.author;
                 if !heard.edits[..index].iter().any(follows) {
-                    let over = if index == 0 { &heard.over } else { &Over::Untold };
-                    self.edit(field, edit, over.print());
+                    self.edit(field, edit, heard.over(index).print());
                 }
             }
             self.value(field, heard, seen, settles);
@@ -255,17 +272,18 @@ impl Fold<'_> {
             self.present.fields.insert(field.clone(), new);
             return self.effect(Effect::Changed);
         };
-        let known = self.base.get(field).map(|base| &base.heard[self.side]);
+        let base = self.base.get(field);
+        let ours = base.map(|base| Ours { knew: &base.heard[self.side], since: base.held[self.side] });
         let same = self.policy.entity.same(field, old.value.as_ref(), new.value.as_ref());
         let effect = if same && may_refine(old, &new) {
             refine(old, new)
         } else if new.at > old.at {
             supersede(old, new)
         } else if new.at < old.at {
-            uncover(old, &new, known, |said| self.lost.push((field.clone(), said)))
+            uncover(old, &new, ours, |said| self.lost.push((field.clone(), said)))
         } else {
-            self.present.doubt |= !same && !is_told(old, &new);
-            tie(old, new, known)
+            self.present.doubt |= !same && (!is_told(old, &new) || is_perhaps_again(old, &new));
+            tie(old, new, ours)
         };
         self.edited |= by == By::Person && effect == Effect::Changed;
         self.effect(effect);
@@ -297,13 +315,10 @@ impl Fold<'_> {
             return;
         }
         let effect = if settles {
-            let typed = typed_in_that_tick(old, &new).filter(|_| !ours && old.by == By::Us);
-            // What was typed over ours came after it anyway.
-            let typed = typed.filter(|m| m.over != print(old.value.as_ref(), false));
-            let knew = |m: &Moment| {
-                self.base.get(field).is_some_and(|b| b.heard[self.side].and.iter().any(|k| k.may_be(m)))
-            };
-            self.again.extend(typed.filter(knew).map(|moment| (field.clone(), moment)));
+            let base = self.base.get(field).filter(|b| old.by == By::Us || is_set_here(b, self.side));
+            let knew = |m: &Moment| base.is_some_and(|base| knew(base, self.side, m, old));
+            let typed = typed_in_that_tick(old, &new).filter(|m| !ours && knew(m));
+            self.again.extend(typed.map(|moment| (field.clone(), moment)));
             found(old, new, ours)
         } else if at > old.at && seen.source == Source::Event {
             supersede(old, new)
@@ -351,4 +366,23 @@ impl Fold<'_> {
         let base = self.base.get(field).filter(|b| b.from != self.side || b.restated[self.side]);
         base.is_some_and(|b| self.policy.entity.same(field, b.value.as_ref(), value))
     }
+}
+
+/// Whether it came from the other side, and this one was seen to hold it.
+fn is_set_here(base: &Agreed, side: Side) -> bool {
+    base.from != side && base.held[side].is_some()
+}
+
+/// Whether the base was decided in view of this moment. What was typed over ours came after it anyway.
+fn knew(base: &Agreed, side: Side, moment: &Moment, shown: &Shown) -> bool {
+    let ours = [Some(&base.value), Some(&shown.value).filter(|_| shown.by == By::Us)];
+    let over_ours = ours.into_iter().flatten().any(|value| moment.over == print(value.as_ref(), false));
+    !over_ours && base.heard[side].and.iter().any(|known| known.may_be(moment))
+}
+
+/// Whether this edit was there when we decided. If it was typed over the very value, it came after that, unless just this was
+/// told.
+fn was_before(agreed: &Agreed, side: Side, said: &Said) -> bool {
+    let (known, over_it) = (&agreed.heard[side], said.over == print(agreed.value.as_ref(), false));
+    known.covers(said) && (said.at < known.before || !over_it || known.and.contains(&said.moment()))
 }

@@ -217,6 +217,7 @@ fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option
                 held,
                 restated: PerSide::default(),
                 chance: PerSide::default(),
+                rival: None,
             };
             fields.insert(field.clone(), agreed);
         }

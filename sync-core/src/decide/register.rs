@@ -4,12 +4,21 @@
 //! Within one tick of the clock there is no order. What is known of a tick is kept as a set ([`Shown::passed`]), and which
 //! of it came last only a read can tell ([`found`]).
 
-use crate::model::{By, Known, Moment, Said, Shown, Value, print};
+use crate::model::{By, Known, Moment, Said, Shown, Timestamp, Value, print};
 
 use super::observe::Effect;
 
 /// Most entries of one tick that are remembered.
 const MOST_PASSED: usize = 16;
+
+/// How our own value came to be there, if it is the base.
+#[derive(Clone, Copy)]
+pub(super) struct Ours<'a> {
+    /// What was known when it was written.
+    pub(super) knew: &'a Known,
+    /// Since when it may have been there.
+    pub(super) since: Option<Timestamp>,
+}
 
 /// Whether an edit may be the one that led to the same value, of which only an upper bound of its time is known. What was told
 /// before that was found led to something else.
@@ -23,7 +32,7 @@ pub(super) fn may_refine(old: &Shown, new: &Shown) -> bool {
 /// The same value, now with the time of the edit itself.
 pub(super) fn refine(old: &mut Shown, new: Shown) -> Effect {
     let passed = std::mem::take(&mut old.passed);
-    *old = Shown { covered: old.covered.take(), passed, ..new };
+    *old = Shown { covered: old.covered.take(), passed, missed: old.missed, ..new };
     Effect::Changed
 }
 
@@ -34,15 +43,20 @@ pub(super) fn supersede(old: &mut Shown, new: Shown) -> Effect {
     Effect::Changed
 }
 
-/// An older edit still matters when a person made it and only our own value covers it. Of what was `known` when that was
+/// An older edit still matters when a person made it and only our own value covers it. Of what was known when that was
 /// written it may be told that it came before.
-pub(super) fn uncover(old: &mut Shown, new: &Shown, known: Option<&Known>, lose: impl FnMut(Said)) -> Effect {
+pub(super) fn uncover(
+    old: &mut Shown,
+    new: &Shown,
+    ours: Option<Ours<'_>>,
+    lose: impl FnMut(Said),
+) -> Effect {
     if old.by != By::Us || new.by != By::Person || is_told(old, new) {
         return Effect::Stale;
     }
     let said = Said { value: new.value.clone(), at: new.at, over: new.over };
     match &old.covered {
-        Some(covered) if !is_after_ours(&said, covered, old, known) && is_before(&said, covered, old) => {
+        Some(covered) if !is_after_ours(&said, covered, old, ours) && is_before(&said, covered, old) => {
             if said.at == covered.at {
                 old.passed.push(said.moment());
                 [said].into_iter().for_each(lose);
@@ -60,9 +74,11 @@ pub(super) fn uncover(old: &mut Shown, new: &Shown, known: Option<&Known>, lose:
 }
 
 /// Whether an edit was typed over our own value, and the other was known when we wrote that.
-fn is_after_ours(said: &Said, other: &Said, ours: &Shown, known: Option<&Known>) -> bool {
-    let over_ours = ours.value.is_some() && said.over == print(ours.value.as_ref(), false);
-    over_ours && ours.at == said.at && known.is_some_and(|known| known.covers(other) && !known.covers(said))
+fn is_after_ours(said: &Said, other: &Said, shown: &Shown, ours: Option<Ours<'_>>) -> bool {
+    let over_ours = shown.value.is_some() && said.over == print(shown.value.as_ref(), false);
+    let met = |ours: Ours<'_>| shown.at == said.at || ours.since == Some(said.at);
+    let is_news = |known: &Known| known.covers(other) && !known.covers(said);
+    over_ours && ours.is_some_and(|ours| met(ours) && is_news(ours.knew))
 }
 
 /// Which of two edits under our own value came first. Within one tick, what was typed over the other came after it, and what
@@ -84,6 +100,13 @@ pub(super) fn is_told(old: &Shown, new: &Shown) -> bool {
     told(old, new).is_some()
 }
 
+/// Whether it was typed over our own value, while of that which was told nobody knows what it took the place of: it may be
+/// that, or have been typed once more.
+pub(super) fn is_perhaps_again(old: &Shown, new: &Shown) -> bool {
+    let over_ours = old.by == By::Us && new.over == print(old.value.as_ref(), false);
+    over_ours && told(old, new).is_some_and(|m| m.over == 0) && !old.passed.contains(&new.moment())
+}
+
 /// What was told and may be this, the latest first.
 fn told(old: &Shown, new: &Shown) -> Option<Moment> {
     let shown = Some(old.moment()).filter(|m| m.may_be(&new.moment()));
@@ -100,13 +123,17 @@ fn told_before(old: &Shown, new: &Shown) -> Option<Moment> {
 /// Two values at one moment of the side's clock. If they differ only a read can tell which is shown. Until then ours
 /// counts as shown and a person's as covered by it; between two of a kind the order of values decides, so that the order
 /// of arrival does not.
-pub(super) fn tie(old: &mut Shown, new: Shown, known: Option<&Known>) -> Effect {
+pub(super) fn tie(old: &mut Shown, new: Shown, ours: Option<Ours<'_>>) -> Effect {
+    if is_perhaps_again(old, &new) {
+        old.passed.push(new.moment());
+        return Effect::Changed;
+    }
     if is_told(old, &new) {
         return Effect::Nothing;
     }
     match (old.by, new.by) {
         (By::Us, By::Person) => {
-            uncover(old, &new, known, |_| {});
+            uncover(old, &new, ours, |_| {});
         }
         (By::Person, By::Us) => {
             supersede(old, new);
@@ -159,5 +186,6 @@ fn replace(old: &mut Shown, mut new: Shown) {
         }
     }
     new.passed.truncate(MOST_PASSED);
+    new.missed = old.missed;
     *old = new;
 }

@@ -185,6 +185,7 @@ fn done(
         }
         let new = Shown::new(now_shown.clone(), at, true, By::Us);
         show(present, &field, new, &agreed.heard[side]);
+        present.fields.entry(field.clone()).and_modify(|shown| shown.missed = None);
         pair.base.insert(field, agreed);
     }
     for (field, value) in sent.restated {

@@ -126,12 +126,16 @@ pub struct Agreed {
     /// here may know nothing of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub chance: PerSide<bool>,
+    /// The edit of the other side that lost against it, if its time was only known from a look: when that is told, the other
+    /// may turn out to be the later one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rival: Option<Said>,
 }
 
 impl Agreed {
-    /// We have set the value on a side, which shows it since then.
+    /// We have set the value on a side, which shows it since then, if not since an earlier attempt.
     pub(crate) fn set_on(&mut self, side: Side, since: Option<Timestamp>) {
-        self.held[side] = since;
+        self.held[side] = self.held[side].into_iter().chain(since).min();
         self.chance[side] = false;
         self.restated[side] |= self.from == side;
     }

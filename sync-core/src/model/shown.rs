@@ -48,6 +48,10 @@ pub struct Shown {
     /// What else was shown in the instants of this and of what it covers, so that it is not taken for news when it is told again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub passed: Vec<Moment>,
+    /// What we wrote, not knowing whether it arrived, and did not find: it may have been shown for a moment, but not before this
+    /// time. Forgotten when we set the field again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub missed: Option<Moment>,
 }
 
 /// An edit by a person.
@@ -90,7 +94,7 @@ impl Shown {
     /// A value of which nothing but this is known.
     #[must_use]
     pub const fn new(value: Option<Value>, at: Timestamp, exact: bool, by: By) -> Self {
-        Self { value, at, exact, by, floor: None, covered: None, over: 0, passed: Vec::new() }
+        Self { value, at, exact, by, floor: None, covered: None, over: 0, passed: Vec::new(), missed: None }
     }
 
     /// What a decision takes into account when it looks at this: the last edit, or what was found without one.
