@@ -46,9 +46,9 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["P5", "P7", "L1", "belief"],
         seeds: 1_000,
         file: "sync-core/src/decide/observe.rs",
-        original: "            tie(old, new, known)",
+        original: "            tie(old, new, ours)",
         sabotaged: "            if planted() {\n                self.present.doubt = false;\n                supersede(old, new)\n            \
-                    } else {\n                tie(old, new, known)\n            }",
+                    } else {\n                tie(old, new, ours)\n            }",
     },
     Bug {
         name: "the loser is not kept",
