@@ -15,7 +15,7 @@ WORK=$PWD/target/mutants
 BRAIN=$WORK/brain
 OUT=$WORK/mutants.out
 ACCEPTED=$PWD/tests/mutants.accepted
-TESTS=(first_meeting hints instants lens_laws names_meet observe one_tick overwritten plan quota settle twins whose words)
+TESTS=(first_meeting found hints instants lens_laws names_meet observe one_tick overwritten plan quota settle twins whose words)
 # `testing/lens.rs` is there for the tests.
 SCOPE=(--exclude 'src/testing/*')
 
