@@ -65,19 +65,16 @@ impl Ledger {
 
     /// The record that must be read before the news can be understood, if any.
     async fn unknown(&self, side: Side, news: &News) -> Result<Option<RecordId>, StoreError> {
-        let id = match news {
-            News::Changed { id, at, .. } if self.is_past(side, id, *at).await? => return Ok(None),
-            News::Changed { id, .. } => id,
-            News::Happened { id: Some(id), activity, .. } => {
-                if self.draft.activity(&activity.id).await?.is_some() {
-                    return Ok(None);
-                }
-                id
-            }
-            _ => return Ok(None),
+        let (News::Changed { id, .. } | News::Happened { id: Some(id), .. }) = news else { return Ok(None) };
+        if self.find(&IndexKey::record(side, id)).await?.is_some() {
+            return Ok(None);
+        }
+        let is_old = match news {
+            News::Changed { at, .. } => self.is_past(side, id, *at).await?,
+            News::Happened { activity, .. } => self.draft.activity(&activity.id).await?.is_some(),
+            _ => false,
         };
-        let known = self.find(&IndexKey::record(side, id)).await?.is_some();
-        Ok((!known).then(|| id.clone()))
+        Ok((!is_old).then(|| id.clone()))
     }
 
     fn look_up(&mut self, side: Side, id: RecordId, (number, news): (u64, News)) {

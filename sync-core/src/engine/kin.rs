@@ -1,11 +1,12 @@
 //! Finding the pair a record belongs to, keeping the index in step, and letting one pair take another in.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::intake::Fate;
 use super::ledger::Ledger;
 use crate::decide::identity::{How, Whose, whose};
-use crate::decide::{Effect, gone};
+use crate::decide::{Effect, Outcome, Policy, gone, not_ours, settle};
 use crate::journal::IndexKey;
 use crate::model::{
     Author, Class, Fields, Pair, PairId, Record, RecordId, Seen, SentKind, Side, Sighting, Timestamp, Value,
@@ -75,12 +76,16 @@ impl Ledger {
     }
 
     pub(super) async fn match_keys(&mut self, id: &PairId) -> Result<BTreeSet<String>, StoreError> {
-        let Some(pair) = self.pair(id).await? else { return Ok(BTreeSet::new()) };
-        let shown = Side::BOTH.map(|side| {
-            let also = pair.present(side).map(|present| present.also_known_as.clone());
-            (pair.fields(side), also.unwrap_or_default())
+        let entity = Arc::clone(&self.policy.entity);
+        let (Some(field), Some(pair)) = (entity.match_field(), self.pair(id).await?) else {
+            return Ok(BTreeSet::new());
+        };
+        let present = Side::BOTH.into_iter().filter_map(|side| pair.present(side));
+        let values = present.flat_map(|present| {
+            let shown = present.fields.get(field).and_then(|shown| shown.value.as_ref());
+            shown.into_iter().chain(&present.also_known_as)
         });
-        Ok(shown.iter().flat_map(|(fields, also)| self.keys_of(fields, also)).collect())
+        Ok(values.map(|value| entity.compare(field).key(value)).collect())
     }
 
     /// Keeps the index in step with the match values a pair shows, and gives it the activities that waited for them.
@@ -215,4 +220,23 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Says whether a record that was found is what our creation made, if nobody knows yet.
+pub(super) fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Record, Timestamp)) {
+    if !pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create && s.unsure) {
+        return;
+    }
+    if !is_ours(pair, side, record) {
+        return not_ours(pair, side);
+    }
+    // What it shows by now that we did not send was typed over it since.
+    let at = record.created_at.unwrap_or(at);
+    settle(pair, policy, side, Outcome::Done { id: record.id.clone(), shown: Fields::new(), at });
+}
+
+/// Whether we made this record for the pair: only we leave such traces.
+fn is_ours(pair: &Pair, side: Side, record: &Record) -> bool {
+    let names_twin = record.twin.is_some() && record.twin.as_ref() == pair.record_id(side.other());
+    record.mark.as_ref() == Some(&pair.id) || names_twin
 }

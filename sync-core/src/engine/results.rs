@@ -3,14 +3,13 @@
 use super::bisect::Group;
 use super::dispatch::{Row, Target, Written};
 use super::intake::{Fate, observation_of_read};
+use super::kin::recognise;
 use super::ledger::Ledger;
 use super::repair::written;
 use crate::connector::{Answer, Error, Receipt, Remedy, WriteBody};
-use crate::decide::{Effect, Outcome, Policy, Source, named, not_found, not_ours, observe, settle};
+use crate::decide::{Effect, Outcome, Source, named, not_found, observe, settle};
 use crate::journal::IndexKey;
-use crate::model::{
-    Field, Fields, News, Pair, PairId, Record, RecordId, Seen, SentKind, Setback, Side, Timestamp,
-};
+use crate::model::{Activity, Field, Fields, News, PairId, Record, RecordId, Seen, Setback, Side, Timestamp};
 use crate::store::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -321,6 +320,9 @@ impl Ledger {
 
     async fn applied(&mut self, side: Side, row: &Row, receipt: Receipt) -> Result<()> {
         let id = &row.pair;
+        if let WriteBody::Emit { id: record, activity } = &row.write.body {
+            return self.told(side, id, record, activity).await;
+        }
         let before = self.match_keys(id).await?;
         let at = receipt.at.unwrap_or(self.now);
         let shown = receipt.record.as_ref().map(|r| self.systems[side].mapping.get(&r.properties));
@@ -338,14 +340,19 @@ impl Ledger {
         let done = Outcome::Done { id: record.clone(), shown: shown.unwrap_or_default(), at };
         self.outcome(side, id, done).await?;
         self.draft.put_index_once(&IndexKey::record(side, &record), id).await?;
-        self.reindex(id, &before).await?;
-        if let WriteBody::Emit { activity, .. } = &row.write.body {
-            if let Some(pair) = self.pair(id).await? {
-                pair.activities.retain(|p| p.activity.id != activity.id);
-            }
-            self.meta.counts.pending = self.meta.counts.pending.saturating_sub(1);
-            self.meta.counts.applied += 1;
-        }
+        self.reindex(id, &before).await
+    }
+
+    /// An activity was told, which changes nothing of what the record shows.
+    async fn told(&mut self, side: Side, id: &PairId, record: &RecordId, activity: &Activity) -> Result<()> {
+        let done = Outcome::Done { id: record.clone(), shown: Fields::new(), at: self.now };
+        self.outcome(side, id, done).await?;
+        // Another pair may have taken it in meanwhile, and tells it again, which is harmless.
+        let Some(pair) = self.pair(id).await? else { return Ok(()) };
+        pair.setback = None;
+        pair.activities.retain(|p| p.activity.id != activity.id);
+        self.meta.counts.pending = self.meta.counts.pending.saturating_sub(1);
+        self.meta.counts.applied += 1;
         Ok(())
     }
 
@@ -376,23 +383,4 @@ impl Ledger {
         }
         Ok(())
     }
-}
-
-/// Says whether a record that was found is what our creation made, if nobody knows yet.
-fn recognise(pair: &mut Pair, policy: &Policy, side: Side, (record, at): (&Record, Timestamp)) {
-    if !pair.sent[side].as_ref().is_some_and(|s| s.kind == SentKind::Create && s.unsure) {
-        return;
-    }
-    if !is_ours(pair, side, record) {
-        return not_ours(pair, side);
-    }
-    // What it shows by now that we did not send was typed over it since.
-    let at = record.created_at.unwrap_or(at);
-    settle(pair, policy, side, Outcome::Done { id: record.id.clone(), shown: Fields::new(), at });
-}
-
-/// Whether we made this record for the pair: only we leave such traces.
-fn is_ours(pair: &Pair, side: Side, record: &Record) -> bool {
-    let names_twin = record.twin.is_some() && record.twin.as_ref() == pair.record_id(side.other());
-    record.mark.as_ref() == Some(&pair.id) || names_twin
 }
