@@ -21,7 +21,7 @@ fn three_states<K: Ord + Clone + std::fmt::Debug>(
 
 fn fields() -> impl Strategy<Value = Fields> {
     let person: Vec<Field> = Entity::person().fields().cloned().collect();
-    three_states(person)
+    three_states(person).prop_map(Fields::from_iter)
 }
 
 fn native() -> impl Strategy<Value = Properties> {

@@ -82,14 +82,14 @@ fn what_does_a_decision_take_into_account() {
         ("ours alone", passed(ours_over(None)), None),
     ];
     for (case, shown, expected) in table {
-        let expected = expected.map(|(before, and)| Known { before: at(before), and });
+        let expected = expected.map(|(before, and)| Known { before: at(before), and: and.into() });
         assert_eq!(shown.known(), expected, "{case}");
     }
 }
 
 #[test]
 fn which_edits_were_taken_into_account() {
-    let known = Known { before: at(10), and: vec![said("Ann", 10).moment()] };
+    let known = Known { before: at(10), and: [said("Ann", 10).moment()].into_iter().collect() };
     let table = [("Eva", 9, true), ("Ann", 10, true), ("Eva", 10, false), ("Ann", 11, false)];
     for (value, second, covered) in table {
         assert_eq!(known.covers(&said(value, second)), covered, "{value} at {second}");

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::*;
@@ -12,7 +11,7 @@ use sync_core::decide::{
     Op, Outcome, Policy, PreferSide, Source, agree, gone, is_blocked, observe, plan, settle,
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
-use sync_core::model::{Author, Pair, Refusal, Seen, Side, Timestamp};
+use sync_core::model::{Author, ByField, Fields, Pair, Refusal, Seen, Side, Timestamp};
 
 /// What is planned, in a word each.
 fn words(pair: &Pair, policy: &Policy) -> Vec<(&'static str, Side)> {
@@ -99,7 +98,7 @@ fn is_an_unknown_record_found_first_unless_it_is_known_not_to_exist() {
 #[test]
 fn does_a_creation_carry_all_that_is_known() {
     let everything = [(EMAIL, text("ann@example.com")), (FIRST_NAME, text("Ann"))];
-    assert_eq!(wanted(&newcomer(), Side::Right), BTreeMap::from(everything));
+    assert_eq!(wanted(&newcomer(), Side::Right), Fields::from(everything));
     let Op::Create { fields, .. } = plan(&newcomer(), &policy()).remove(0) else { panic!("it is created") };
     let email = &fields[&EMAIL];
     assert_eq!((email.from, email.at), (Side::Left, at(1)));
@@ -283,7 +282,7 @@ fn does_a_side_in_doubt_agree_with_nothing() {
     let mut pair = met("Ann", "Ann");
     pair.present_mut(Side::Right).unwrap().doubt = true;
     agree(&mut pair, &policy());
-    assert_eq!(pair.base, BTreeMap::new());
+    assert_eq!(pair.base, ByField::new());
     pair.present_mut(Side::Right).unwrap().doubt = false;
     agree(&mut pair, &policy());
     assert_eq!(pair.base.len(), 2);

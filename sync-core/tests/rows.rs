@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use sync_core::journal::{Draft, Journal};
 use sync_core::model::entity::{EMAIL, PHONE};
 use sync_core::model::{
-    Activity, Agreed, By, Class, Due, Field, Fields, Known, Lost, Moment, OpId, Pair, PairId, Pending,
-    PerSide, Present, Properties, RecordId, Refusal, Refusals, Said, Seen, Sent, SentKind, Setback, Shown,
-    Side, Timestamp, Unsettled, Value,
+    Activity, Agreed, By, ByField, Class, Due, Field, Fields, Known, Lost, Moment, OpId, Pair, PairId,
+    Pending, PerSide, Present, Properties, RecordId, Refusal, Refusals, Said, Seen, Sent, SentKind, Setback,
+    Shown, Side, Timestamp, Unsettled, Value,
 };
 use sync_core::store::{Batch, Store, Table};
 use sync_core::stores::MemoryStore;
@@ -32,7 +32,7 @@ fn busy() -> Pair {
         ..Shown::new(Value::new("ann@new.example"), at(2), true, By::Us)
     };
     let phone = Shown::new(None, at(1), false, By::Nobody);
-    let fields = BTreeMap::from([(EMAIL, email), (PHONE, phone)]);
+    let fields = ByField::from([(EMAIL, email), (PHONE, phone)]);
     let left = Present {
         heard: 3,
         linked: Some(RecordId::new("cus_1")),
@@ -41,7 +41,7 @@ fn busy() -> Pair {
     let mut pair = Pair::new(PairId::new("abc-1"));
     pair.sides = PerSide { left: Seen::Present(Box::new(left)), right: Seen::Unknown { looked: true } };
     pair.aliases.right.push(RecordId::new("cus_2"));
-    pair.base = BTreeMap::from([(EMAIL, agreed())]);
+    pair.base = ByField::from([(EMAIL, agreed())]);
     pair.read.left = Some(at(3));
     pair.sent.right = Some(sent());
     pair.refused.left = refusals();
@@ -64,7 +64,10 @@ fn agreed() -> Agreed {
         value: Value::new("ann@new.example"),
         from: Side::Right,
         at: at(2),
-        heard: PerSide { left: Known { before: at(2), and: vec![moment] }, right: Known::default() },
+        heard: PerSide {
+            left: Known { before: at(2), and: [moment].into_iter().collect() },
+            right: Known::default(),
+        },
         held: PerSide { left: Some(at(2)), right: None },
         restated: PerSide { left: true, right: false },
         // Rows of format 1 may be older than this.
@@ -77,7 +80,7 @@ fn sent() -> Sent {
     Sent {
         op: OpId::new("abc-1.4"),
         kind: SentKind::Create,
-        fields: BTreeMap::from([(EMAIL, agreed())]),
+        fields: ByField::from([(EMAIL, agreed())]),
         restated: Fields::from([(PHONE, None)]),
         link: Some(RecordId::new("101")),
         body: Properties::from([("email".to_owned(), Value::new("ann@new.example"))]),
@@ -93,7 +96,7 @@ fn refusals() -> Refusals {
         Refusal { value: None, reason: "needed".to_owned(), with: Fields::from([(PHONE, Value::new("1"))]) },
     );
     Refusals {
-        fields: BTreeMap::from([email]),
+        fields: ByField::from([email]),
         whole: Some((Fields::from([(PHONE, None)]), "all of it".to_owned())),
     }
 }
@@ -154,7 +157,7 @@ fn content() -> impl Strategy<Value = (RecordId, Fields)> {
     let id = prop_oneof!["1", "2", "1a"].prop_map(RecordId::new);
     let field = prop_oneof!["a", "b", "1a"].prop_map(Field::from);
     let value = prop_oneof!["", "a", "b", "ab"].prop_map(Value::new);
-    (id, prop::collection::btree_map(field, value, 0..3))
+    (id, prop::collection::btree_map(field, value, 0..3).prop_map(Fields::from_iter))
 }
 
 fn seen(content: Option<&(RecordId, Fields)>) -> Seen {

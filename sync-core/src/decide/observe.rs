@@ -3,11 +3,9 @@
 //! Each field of a side is two registers ordered by that side's own clock: the last value shown, by whomever, and the
 //! last one typed by a person. Taking the later of two entries is commutative, associative and idempotent; so is this.
 
-use std::collections::BTreeMap;
-
 use crate::model::{
-    Agreed, Author, By, Edit, Field, Lost, Moment, Pair, Present, RecordId, Said, Seen, Sent, SentKind,
-    Shown, Side, Timestamp, Value, print,
+    Agreed, Author, By, ByField, Edit, Field, Lost, Moment, Pair, Present, RecordId, Said, Seen, Sent,
+    SentKind, Shown, Side, Timestamp, Value, print,
 };
 
 use super::plan::Policy;
@@ -39,7 +37,7 @@ pub struct Observation {
     /// How we came to know.
     pub source: Source,
     /// What was said, field by field.
-    pub fields: BTreeMap<Field, Heard>,
+    pub fields: ByField<Heard>,
 }
 
 /// What was said about one field.
@@ -159,7 +157,7 @@ pub fn gone(pair: &mut Pair, side: Side, id: &RecordId, at: Timestamp) -> Effect
 fn first_sighting(pair: &Pair, policy: &Policy, side: Side, seen: &Observation) -> Seen {
     let sent = pair.sent[side].as_ref().filter(|_| seen.source == Source::Event);
     let doubt = sent.is_some_and(|sent| !is_our_creation(sent, policy, seen));
-    Seen::Present(Box::new(Present::new(seen.id.clone(), BTreeMap::new(), doubt)))
+    Seen::Present(Box::new(Present::new(seen.id.clone(), ByField::new(), doubt)))
 }
 
 /// Nobody knew whether our words arrived, and now others are there. A write arrives whole, so if a part of it `landed`, the
@@ -222,7 +220,7 @@ struct Fold<'a> {
     side: Side,
     present: &'a mut Present,
     sent: Option<&'a Sent>,
-    base: &'a BTreeMap<Field, Agreed>,
+    base: &'a ByField<Agreed>,
     /// Fields that were seen to hold what we sent.
     landed: Vec<Field>,
     /// What somebody typed once more over what we wrote in view of it.

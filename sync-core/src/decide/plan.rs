@@ -10,13 +10,12 @@
 //! | present | has activities | tell them |
 //! | present | present, and not named here as the twin | name it, when nothing else is to be done |
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Activity, Agreed, Entity, Field, Fields, Known, Pair, PerSide, Present, RecordId, Refusals, Seen,
-    SentKind, Side, Timestamp, Value,
+    Activity, Agreed, ByField, Entity, Field, Fields, Known, Pair, PerSide, Present, RecordId, Refusals,
+    Seen, SentKind, Side, Timestamp, Value,
 };
 
 use super::link::{Links, missing};
@@ -76,7 +75,7 @@ pub enum Op {
         /// Where.
         side: Side,
         /// With what content.
-        fields: BTreeMap<Field, Agreed>,
+        fields: ByField<Agreed>,
     },
     /// Send the very same creation again, under its old name.
     Repeat {
@@ -90,7 +89,7 @@ pub enum Op {
         /// Which.
         id: RecordId,
         /// The fields that change, and to what.
-        fields: BTreeMap<Field, Agreed>,
+        fields: ByField<Agreed>,
         /// The twin it is to name besides.
         link: Option<RecordId>,
     },
@@ -196,9 +195,9 @@ fn write(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {
 }
 
 /// The content of a new record, without what the side refused before; `None` when too little is left.
-fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option<BTreeMap<Field, Agreed>> {
+fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option<ByField<Agreed>> {
     let refused = &pair.refused[side];
-    let mut fields = BTreeMap::new();
+    let mut fields = ByField::new();
     for (field, shown) in &other.fields {
         let is_refused = is_refused(refused, field, |f| other.fields.get(f).map(|s| s.value.clone()));
         if is_refused && Some(field) == policy.entity.match_field() {
@@ -228,9 +227,9 @@ fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option
 }
 
 /// Fields in which the side does not hold what it should, less those it refused to.
-fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> BTreeMap<Field, Agreed> {
+fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> ByField<Agreed> {
     let refused = &pair.refused[side];
-    let mut fields = BTreeMap::new();
+    let mut fields = ByField::new();
     for field in policy.entity.fields() {
         let (Some(verdict), Some(shown)) = (verdict(pair, policy, field), present.fields.get(field)) else {
             continue;
@@ -242,7 +241,7 @@ fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> B
         }
     }
     if refused.whole.as_ref().is_some_and(|(refused, _)| *refused == values(&fields)) {
-        fields.clear();
+        fields = ByField::new();
     }
     fields
 }
@@ -257,14 +256,14 @@ fn is_refused(refused: &Refusals, field: &Field, wanted: impl Fn(&Field) -> Opti
     refused.fields.get(field).is_some_and(|r| is_same((field, &r.value)) && r.with.iter().all(is_same))
 }
 
-pub(super) fn values(fields: &BTreeMap<Field, Agreed>) -> Fields {
+pub(super) fn values(fields: &ByField<Agreed>) -> Fields {
     fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
 }
 
 fn link(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {
     let twin = missing(pair, policy, side).filter(|_| policy.links[side] == Links::Apart)?;
     let id = pair.present(side)?.id.clone();
-    Some(Op::Update { side, id, fields: BTreeMap::new(), link: Some(twin.clone()) })
+    Some(Op::Update { side, id, fields: ByField::new(), link: Some(twin.clone()) })
 }
 
 fn emit(pair: &Pair, policy: &Policy) -> Option<Op> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    Author, By, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal, Seen, Sent,
-    SentKind, Shown, Side, Timestamp, Value,
+    Author, By, ByField, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal, Seen,
+    Sent, SentKind, Shown, Side, Timestamp, Value,
 };
 
 use super::link::told;
@@ -54,7 +54,7 @@ pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: 
         }
         Op::Create { fields, .. } => (SentKind::Create, fields.clone()),
         Op::Update { fields, .. } => (SentKind::Update, fields.clone()),
-        Op::Emit { .. } => (SentKind::Emit, std::collections::BTreeMap::new()),
+        Op::Emit { .. } => (SentKind::Emit, ByField::new()),
     };
     for field in fields.keys() {
         let lost = verdict(pair, policy, field).and_then(|v| v.lost);
@@ -185,7 +185,9 @@ fn done(
         }
         let new = Shown::new(now_shown.clone(), at, true, By::Us);
         show(present, &field, new, &agreed.heard[side]);
-        present.fields.entry(field.clone()).and_modify(|shown| shown.missed = None);
+        if let Some(shown) = present.fields.get_mut(&field) {
+            shown.missed = None;
+        }
         pair.base.insert(field, agreed);
     }
     for (field, value) in sent.restated {

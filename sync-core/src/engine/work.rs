@@ -1,6 +1,5 @@
 //! Choosing the next call, and folding in how it went.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::dispatch::{Job, Report, Row, Target};
@@ -11,7 +10,7 @@ use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
 use crate::model::{
-    Agreed, Class, Due, Field, Fields, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp,
+    Agreed, ByField, Class, Due, Field, Fields, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp,
 };
 use crate::store::StoreError;
 
@@ -379,6 +378,6 @@ fn native_of(body: &WriteBody) -> Properties {
     }
 }
 
-fn values(fields: &BTreeMap<Field, Agreed>) -> Fields {
+fn values(fields: &ByField<Agreed>) -> Fields {
     fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
 }

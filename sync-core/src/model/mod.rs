@@ -1,14 +1,17 @@
 //! Plain data: the words the rest of the crate is written in. No I/O, no clock, no randomness.
 
+mod by_field;
 pub mod entity;
 mod field;
 mod ids;
 mod news;
 mod pair;
+mod seen_row;
 mod shown;
 mod side;
 mod time;
 
+pub use by_field::{ByField, Iter};
 pub use entity::{Compare, Entity};
 pub use field::{Field, Fields, Properties, Value};
 pub use ids::{OpId, PairId, RecordId};

@@ -1,13 +1,12 @@
 //! One thing as two systems know it: everything the engine remembers, in one piece of plain data.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
+use super::seen_row::SeenRow;
 use crate::model::{
-    Activity, Class, Field, Fields, Known, OpId, PairId, PerSide, Properties, RecordId, Said, Shown, Side,
-    Timestamp, Value,
+    Activity, ByField, Class, Field, Fields, Known, OpId, PairId, PerSide, Properties, RecordId, Said, Shown,
+    Side, Timestamp, Value,
 };
 
 /// One thing as two systems know it.
@@ -22,7 +21,7 @@ pub struct Pair {
     pub aliases: PerSide<Vec<RecordId>>,
     /// What both sides last agreed on, field by field.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub base: BTreeMap<Field, Agreed>,
+    pub base: ByField<Agreed>,
     /// When each side's record was last read with its past, by that side's clock.
     #[serde(default, skip_serializing_if = "is_default")]
     pub read: PerSide<Option<Timestamp>>,
@@ -60,7 +59,7 @@ pub struct Pair {
 
 /// What a side was last seen to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "seen", rename_all = "snake_case")]
+#[serde(tag = "seen", rename_all = "snake_case", try_from = "SeenRow")]
 pub enum Seen {
     /// No record is known. `looked`: we asked the system and it had none.
     Unknown {
@@ -86,7 +85,7 @@ pub struct Present {
     pub id: RecordId,
     /// Content, field by field. A field that is missing was never told.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub fields: BTreeMap<Field, Shown>,
+    pub fields: ByField<Shown>,
     /// We must read before we trust `fields`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub doubt: bool,
@@ -170,7 +169,7 @@ pub struct Sent {
     pub kind: SentKind,
     /// What was decided, field by field; becomes the base once the side is seen to hold it.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub fields: BTreeMap<Field, Agreed>,
+    pub fields: ByField<Agreed>,
     /// What it also sets, because several fields share a property: what the side was believed to hold.
     #[serde(default, skip_serializing_if = "is_default")]
     pub restated: Fields,
@@ -195,7 +194,7 @@ pub struct Sent {
 pub struct Refusals {
     /// By field: the value and the vendor's reason.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub fields: BTreeMap<Field, Refusal>,
+    pub fields: ByField<Refusal>,
     /// The whole content, where the vendor blames no field.
     #[serde(default, skip_serializing_if = "is_default")]
     pub whole: Option<(Fields, String)>,
@@ -280,7 +279,7 @@ impl Pair {
             id,
             sides: PerSide::from_fn(|_| Seen::Unknown { looked: false }),
             aliases: PerSide::default(),
-            base: BTreeMap::new(),
+            base: ByField::new(),
             read: PerSide::default(),
             sent: PerSide::default(),
             refused: PerSide::default(),
@@ -357,7 +356,7 @@ impl Pair {
 impl Present {
     /// A record of which nothing was heard yet but this.
     #[must_use]
-    pub fn new(id: RecordId, fields: BTreeMap<Field, Shown>, doubt: bool) -> Self {
+    pub fn new(id: RecordId, fields: ByField<Shown>, doubt: bool) -> Self {
         Self { id, fields, doubt, heard: 0, linked: None, also_known_as: Vec::new() }
     }
 }
@@ -366,6 +365,6 @@ impl Seen {
     /// A record known only by its id, which must be read.
     #[must_use]
     pub fn unread(id: RecordId) -> Self {
-        Self::Present(Box::new(Present::new(id, BTreeMap::new(), true)))
+        Self::Present(Box::new(Present::new(id, ByField::new(), true)))
     }
 }

@@ -5,6 +5,7 @@
 //! remembered.
 
 use serde::{Deserialize, Serialize};
+use smallvec::{SmallVec, smallvec};
 
 use super::is_default;
 use crate::model::{Timestamp, Value};
@@ -85,9 +86,9 @@ pub struct Known {
     /// All edits before this time of the side's clock.
     #[serde(default, skip_serializing_if = "is_default")]
     pub before: Timestamp,
-    /// Those at that very time.
+    /// Those at that very time: most often one, which takes no memory of its own.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub and: Vec<Moment>,
+    pub and: SmallVec<[Moment; 1]>,
 }
 
 impl Shown {
@@ -102,7 +103,7 @@ impl Shown {
     pub fn known(&self) -> Option<Known> {
         let said = match self.by {
             // Whoever clears the field in the same instant has done it since.
-            By::Nobody if self.value.is_none() => return Some(Known { before: self.at, and: Vec::new() }),
+            By::Nobody if self.value.is_none() => return Some(Known { before: self.at, and: smallvec![] }),
             By::Nobody => Said { value: self.value.clone(), at: self.at, over: self.over },
             By::Us | By::Person => self.said()?,
         };

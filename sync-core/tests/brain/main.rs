@@ -7,11 +7,9 @@
 
 mod toys;
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use sync_core::decide::{Heard, Observation, Over, Source, observe};
-use sync_core::model::{Author, By, Edit, Pair, PairId, Said, Side, Timestamp, Value};
+use sync_core::model::{Author, By, ByField, Edit, Pair, PairId, Said, Side, Timestamp, Value};
 
 use toys::{FIELDS, World, id, policy};
 
@@ -101,7 +99,7 @@ proptest! {
                 id: id(Side::Right),
                 at: Timestamp::from_secs(*at),
                 source: Source::Event,
-                fields: BTreeMap::from([(FIELDS[0].clone(), heard)]),
+                fields: ByField::from([(FIELDS[0].clone(), heard)]),
             }
         }).collect();
         let policy = policy();

@@ -11,8 +11,8 @@ use sync_core::decide::{
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME};
 use sync_core::model::{
-    Activity, Author, Edit, Entity, Field, OpId, Pair, PairId, Pending, PerSide, Present, Properties,
-    RecordId, Shown, Side, Timestamp, Value,
+    Activity, Author, ByField, Edit, Entity, Field, Fields, OpId, Pair, PairId, Pending, PerSide, Present,
+    Properties, RecordId, Shown, Side, Timestamp, Value,
 };
 
 /// The one day on which everything happens.
@@ -72,7 +72,7 @@ pub(crate) fn seen(
 /// News of one field, by webhook, at the time of the edit itself.
 pub(crate) fn event(side: Side, field: Field, heard: Heard) -> Observation {
     let at = heard.edits.first().map_or(at(0), |edit| edit.at);
-    Observation { id: id(side), at, source: Source::Event, fields: BTreeMap::from([(field, heard)]) }
+    Observation { id: id(side), at, source: Source::Event, fields: ByField::from([(field, heard)]) }
 }
 
 /// Nothing is known of either side.
@@ -141,12 +141,12 @@ pub(crate) fn in_doubt(pair: &Pair, side: Side) -> bool {
 }
 
 /// What the next step would write, by field; nothing unless it is a creation or an update of `side`.
-pub(crate) fn wanted(pair: &Pair, side: Side) -> BTreeMap<Field, Option<Value>> {
+pub(crate) fn wanted(pair: &Pair, side: Side) -> Fields {
     match plan(pair, &policy()).into_iter().find(|op| op.side() == side) {
         Some(Op::Create { fields, .. } | Op::Update { fields, .. }) => {
             fields.into_iter().map(|(field, agreed)| (field, agreed.value)).collect()
         }
-        _ => BTreeMap::new(),
+        _ => Fields::new(),
     }
 }
 
