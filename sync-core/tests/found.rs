@@ -156,6 +156,18 @@ fn did_an_unanswered_write_arrive_if_something_was_typed_over_it() {
     assert!(lost(&pair).contains(&(Side::Left, Some("Bea"))), "its fate was not known");
 }
 
+#[test]
+fn may_what_was_typed_over_a_word_of_which_nobody_told_have_met_ours() {
+    // In second 12 Bea arrived, Cid was typed over it and Dan over that. We were told of Dan alone. The left clock is ahead.
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 40));
+    write_into_the_dark(&mut pair, 40);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Cid", "Dan", 12));
+    read(&mut pair, Side::Right, 13, [(FIRST_NAME, shown("Dan"))]);
+    assert_eq!(on_the_left(&mut pair), some("Dan"));
+    assert_eq!(lost(&pair), [(Side::Left, Some("Bea"))]);
+}
+
 /// Bea was written on the right and not found there, so it is written again, in second 15.
 fn written_twice(pair: &mut Pair, before: &str) {
     hear(pair, Side::Left, FIRST_NAME, typed("Bea", 14));

@@ -169,12 +169,12 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
     // Emptiness is no proof: it may have been there for other reasons.
     let arrived = landed.iter().any(|field| sent.fields.get(field).is_some_and(|a| a.value.is_some()));
     for (field, mut agreed) in sent.fields {
+        let base = pair.base.get(&field).map(|base| print(base.value.as_ref(), false));
         let Some(shown) = pair.present_mut(side).and_then(|p| p.fields.get_mut(&field)) else { continue };
         let unheard = shown.said().filter(|said| !was_before(&agreed, side, said));
         let told = seen.fields.get(&field).is_some_and(|heard| !heard.edits.is_empty());
         let typed = shown.by == By::Person && unheard.is_some();
-        // It says itself that it took the place of something else than ours.
-        let before = shown.over != 0 && shown.over != print(agreed.value.as_ref(), false);
+        let before = met_what_was_there(shown.over, base, &agreed, side);
         if told
             || (typed && before && !arrived)
             || policy.entity.same(&field, shown.value.as_ref(), agreed.value.as_ref())
@@ -198,6 +198,13 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
             shown.missed = Some(Moment { at: shown.at, print, over: 0 });
         }
     }
+}
+
+/// Whether an edit says itself that it took the place of what had been there before ours. Of anything else that it took the place
+/// of, nobody knows whether ours was there before that.
+fn met_what_was_there(over: u32, base: Option<u32>, agreed: &Agreed, side: Side) -> bool {
+    let is_known = |base: u32| base == over || agreed.heard[side].and.iter().any(|known| known.print == over);
+    over != 0 && over != print(agreed.value.as_ref(), false) && base.is_none_or(is_known)
 }
 
 /// The base moves to what was sent for `field`: the side was seen to hold it.

@@ -49,7 +49,7 @@ pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: 
         Op::Find { .. } | Op::Read { .. } => return None,
         Op::Repeat { .. } => {
             let sent = pair.sent[side].as_mut()?;
-            (sent.unsure, sent.repeat) = (false, false);
+            (sent.unsure, sent.repeat, sent.again) = (false, false, true);
             return Some(sent.op.clone());
         }
         Op::Create { fields, .. } => (SentKind::Create, fields.clone()),
@@ -66,8 +66,8 @@ pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: 
         _ => None,
     };
     let op = pair.name_op();
-    let (restated, unsure, repeat) = (Fields::new(), false, false);
-    let sent = Sent { op: op.clone(), kind, fields, restated, link, body, at: now, unsure, repeat };
+    let (restated, unsure, repeat, again) = (Fields::new(), false, false, false);
+    let sent = Sent { op: op.clone(), kind, fields, restated, link, body, at: now, unsure, repeat, again };
     pair.sent[side] = Some(sent);
     pair.unsettled.changed = true;
     Some(op)
@@ -105,6 +105,8 @@ pub fn settle(pair: &mut Pair, policy: &Policy, side: Side, outcome: Outcome) {
             refuse(pair, side, &sent, "held by another record".to_owned(), culprit);
         }
         Outcome::Refused { reason, fields } => refuse(pair, side, &sent, reason, fields),
+        // That is true of this attempt. Of the earlier one nobody knows any more than before.
+        Outcome::NotDone if sent.again => pair.sent[side] = Some(Sent { unsure: true, ..sent }),
         Outcome::NotDone => {}
         Outcome::Unsure if sent.kind == SentKind::Emit => {}
         Outcome::Unsure => pair.sent[side] = Some(Sent { unsure: true, ..sent }),

@@ -319,13 +319,7 @@ impl Ledger {
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             self.count_held(stored.as_deref(), pair.as_ref());
-            let row = match &pair {
-                Some(pair) => self.draft.put_pair(pair),
-                None => {
-                    self.draft.delete_pair(&id);
-                    0
-                }
-            };
+            let row = self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
             closed.push((id, pair, row));
         }
         if self.stored_meta.as_ref() != Some(&self.meta) {

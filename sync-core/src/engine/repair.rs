@@ -181,11 +181,10 @@ impl Ledger {
     ) -> Result<Option<News>, StoreError> {
         let key = IndexKey::record(side, &record.id);
         let shown = self.systems[side].mapping.get(&record.properties);
-        // Nearly every record is as its pair last saw it: that is told without reading the pair. A pair that was absorbed
-        // has no row, and its survivor is found below.
-        if let Some(owner) = self.draft.find(&key).await?
-            && !self.open.contains_key(&owner)
-            && self.journal.is_as_believed(&owner, side, (&record.id, &shown)).await?
+        // Nearly every record is as its pair last saw it: the index tells that. What this turn has changed it will tell after it.
+        if let Some(lead) = self.draft.lead(&key).await?
+            && !self.open.contains_key(&lead.pair)
+            && lead.is_as_believed(&shown)
         {
             return Ok(None);
         }
@@ -205,6 +204,11 @@ impl Ledger {
             Seen::Absent { id, at: gone } => *id != record.id || at <= *gone,
             Seen::Unknown { .. } => false,
         };
+        // Next time the index is to tell: rows that older formats wrote do not.
+        if let Some((Some(stored), _)) = self.open.get(&owner) {
+            let stored = Arc::clone(stored);
+            self.draft.put_prints(&stored).await?;
+        }
         Ok((!accounts).then_some(changed))
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{
-    Arrival, DeadLetter, IndexKey, Journal, LEDGER, Meta, Waiting, decode, decode_option, due_key, encode,
-    row, survivor_key, tombstone_key,
+    Arrival, DeadLetter, IndexKey, Journal, LEDGER, Lead, Meta, Waiting, decode, decode_option, due_key,
+    encode, lead, survivor_key, tombstone_key,
 };
 use crate::model::{Due, Pair, PairId, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
@@ -47,7 +47,16 @@ impl Draft {
     /// # Errors
     /// As [`Store::get`](crate::store::Store::get).
     pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
-        decode_option(self.get(Table::Index, key.0.as_bytes()).await?)
+        Ok(self.lead(key).await?.map(|lead| lead.pair))
+    }
+
+    /// The pair a key of the index leads to, and whether that has seen the record as it is.
+    ///
+    /// # Errors
+    /// As [`Store::get`](crate::store::Store::get).
+    pub async fn lead(&self, key: &IndexKey) -> Result<Option<Lead>, StoreError> {
+        let row = self.get(Table::Index, key.0.as_bytes()).await?;
+        row.map(|row| Lead::read(&row)).transpose()
     }
 
     /// The pair that took this one in, if one did.
@@ -132,17 +141,65 @@ impl Draft {
         self.delete(Table::Inbox, number.to_be_bytes().to_vec());
     }
 
-    /// Stores a pair. Gives the length of its row in bytes.
-    pub fn put_pair(&mut self, pair: &Pair) -> usize {
-        let row = row::of(pair);
-        let length = row.len();
-        self.put(Table::Pairs, pair.id.as_str().to_owned(), row);
-        length
+    /// Stores a pair as it is now, or removes it, and its prints in the index with it. `before`: the pair as it is stored, if it
+    /// is. Gives the length of its row in bytes.
+    ///
+    /// # Errors
+    /// As [`Store::get`](crate::store::Store::get).
+    pub async fn change_pair(
+        &mut self,
+        id: &PairId,
+        before: Option<&Pair>,
+        now: Option<&Pair>,
+    ) -> Result<usize, StoreError> {
+        self.change_prints(id, before, now).await?;
+        let row = now.map(encode);
+        let length = row.as_ref().map_or(0, Bytes::len);
+        self.changes.insert((Table::Pairs, Bytes::from(id.as_str().to_owned())), row);
+        Ok(length)
     }
 
-    /// Removes a pair.
-    pub fn delete_pair(&mut self, id: &PairId) {
-        self.delete(Table::Pairs, id.as_str().to_owned());
+    /// Makes the index tell of a pair that is stored what it believes of its records: rows of older formats do not.
+    ///
+    /// # Errors
+    /// As [`Store::get`](crate::store::Store::get).
+    pub async fn put_prints(&mut self, stored: &Pair) -> Result<(), StoreError> {
+        self.change_prints(&stored.id, None, Some(stored)).await
+    }
+
+    async fn change_prints(
+        &mut self,
+        id: &PairId,
+        before: Option<&Pair>,
+        now: Option<&Pair>,
+    ) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            let before = before.and_then(|pair| lead::believed(pair, side));
+            let now = now.and_then(|pair| lead::believed(pair, side));
+            if before == now {
+                continue;
+            }
+            if let Some((record, _)) = before
+                && now.is_none_or(|(kept, _)| kept != record)
+            {
+                self.put_print(id, &IndexKey::record(side, record), None).await?;
+            }
+            if let Some((record, print)) = now {
+                self.put_print(id, &IndexKey::record(side, record), Some(print)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What leads to another pair stays as it is: what this one believes of it counts no more, or not yet.
+    async fn put_print(&mut self, id: &PairId, key: &IndexKey, print: Option<u64>) -> Result<(), StoreError> {
+        if let Some(lead) = self.lead(key).await?
+            && lead.pair == *id
+            && lead.print != print
+        {
+            self.put(Table::Index, key.0.clone(), Lead { print, ..lead }.row());
+        }
+        Ok(())
     }
 
     /// Makes a key of the index lead to a pair.

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
-//! | pairs | pair id | [`Pair`], after a print of each side |
-//! | index | `i/<side>/<record id>`, `m/<match key>` | pair id |
+//! | pairs | pair id | [`Pair`] |
+//! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id, and a print of what the pair believes of the record |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | index | `s/<pair id>`: it was absorbed | the pair that survives |
 //! | due | side, class, since, pair id | nothing |
@@ -13,7 +13,7 @@
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
 
 mod draft;
-mod row;
+mod lead;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +25,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::brake::Brake;
 use crate::connector::Cursor;
-use crate::model::{
-    Activity, Class, Due, Fields, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value,
-};
+use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
 use crate::store::{Batch, Rows, Store, StoreError, Table};
 use crate::stores::check_format;
 
 pub use draft::Draft;
+pub use lead::Lead;
 
 const LEDGER: &[u8] = b"ledger";
 
@@ -241,28 +240,14 @@ impl Journal {
         decode_option(self.store.get(Table::Pairs, id.as_str().as_bytes()).await?)
     }
 
-    /// Whether a record is just as its pair last saw it: the same one, with the same values in the same fields. Tells it
-    /// without reading the pair. False says nothing: rows of format 1 do not know.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub async fn is_as_believed(
-        &self,
-        pair: &PairId,
-        side: Side,
-        (id, fields): (&RecordId, &Fields),
-    ) -> Result<bool, StoreError> {
-        let row = self.store.get(Table::Pairs, pair.as_str().as_bytes()).await?;
-        Ok(row.is_some_and(|row| row::is_as_believed(&row, side, id, fields)))
-    }
-
     /// The pair a key of the index leads to, by way of those that were absorbed.
     ///
     /// # Errors
     /// As [`Store::get`].
     pub async fn find(&self, key: &IndexKey) -> Result<Option<PairId>, StoreError> {
         let (mut found, mut key) = (None, key.0.clone());
-        while let Some(id) = decode_option(self.store.get(Table::Index, key.as_bytes()).await?)? {
+        while let Some(row) = self.store.get(Table::Index, key.as_bytes()).await? {
+            let id = Lead::read(&row)?.pair;
             key = survivor_key(&id);
             found = Some(id);
         }

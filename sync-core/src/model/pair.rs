@@ -187,6 +187,9 @@ pub struct Sent {
     /// We looked and did not find it, so it is repeated under the same name.
     #[serde(default, skip_serializing_if = "is_default")]
     pub repeat: bool,
+    /// It is a repetition: nobody knows whether an earlier attempt arrived.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub again: bool,
 }
 
 /// What a side will not take.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::store::{Batch, Precondition, Store, StoreError, Table};
 
 /// The format this version writes, and the newest it can read.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Where the version is kept, in [`Table::Meta`], as decimal text.
 const KEY: &[u8] = b"format";
@@ -18,11 +18,12 @@ type Migration =
     for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 /// How to come from format 1 to 2, from 2 to 3, and so on to [`FORMAT`].
-const MIGRATIONS: [Migration; FORMAT as usize - 1] = [leave_out_defaults];
+const MIGRATIONS: [Migration; FORMAT as usize - 1] = [as_they_are_written; 2];
 
-/// Rows of format 2 leave out what format 1 could not do without, and begin with prints. Those of format 1 are still read, and
-/// become new ones when they are next written: there is nothing to do at once.
-fn leave_out_defaults(_: &dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
+/// Since format 2 a pair's row leaves out what is as in most; since format 3 the index holds prints of what pairs believe, which
+/// in format 2 stood in their rows. Older rows are still read, and become new ones when they are next written, or when a sweep
+/// first finds them without a print: there is nothing to do at once.
+fn as_they_are_written(_: &dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
     Box::pin(std::future::ready(Ok(())))
 }
 

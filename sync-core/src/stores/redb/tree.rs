@@ -1,5 +1,6 @@
 //! The B-tree behind the log: one redb file.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +8,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use redb::{
-    AccessGuard, Builder, Database, Durability, ReadableDatabase, StorageBackend, TableDefinition,
-    WriteTransaction,
+    AccessGuard, Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend,
+    TableDefinition, WriteTransaction,
 };
 
 use super::checked::Checked;
@@ -26,10 +27,19 @@ pub(super) struct Tree {
     name: String,
     open: Box<OpenDatabase>,
     /// `None` only while it could not be reopened. Work on it holds the lock for reading.
-    database: RwLock<Option<Database>>,
+    database: RwLock<Option<Opened>>,
     /// The open database has met an I/O error and will refuse further work. Set while reading, reset while writing.
     failed: AtomicBool,
 }
+
+/// An open database, and its tables as of the last commit: to open one for each read would take longer than to read.
+struct Opened {
+    /// Dropped before the database, which can only then be closed.
+    tables: RwLock<Tables>,
+    database: Database,
+}
+
+type Tables = BTreeMap<Table, ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
 /// A key and its value.
 pub(super) type Row = (Bytes, Bytes);
@@ -54,8 +64,9 @@ impl Tree {
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        self.with(|database| {
-            let rows = database.begin_read()?.open_table(definition(table))?;
+        self.with(|opened| {
+            let tables = opened.tables.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(rows) = tables.get(&table) else { return Ok(None) };
             let value = rows.get(key)?.map(|value| Bytes::copy_from_slice(value.value()));
             Ok(value)
         })
@@ -68,8 +79,8 @@ impl Tree {
         from: &[u8],
         work: impl FnOnce(&mut dyn Iterator<Item = Result<Row, redb::Error>>) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        self.with(|database| {
-            let rows = database.begin_read()?.open_table(definition(table))?;
+        self.with(|opened| {
+            let rows = opened.database.begin_read()?.open_table(definition(table))?;
             let copied = |(key, value): (AccessGuard<'_, _>, AccessGuard<'_, _>)| {
                 let copy = |guard: AccessGuard<'_, &'static [u8]>| Bytes::copy_from_slice(guard.value());
                 (copy(key), copy(value))
@@ -80,36 +91,40 @@ impl Tree {
 
     /// Up to which epoch the log was absorbed; none if there never was a log.
     pub(super) fn absorbed(&self) -> Result<Option<u64>, StoreError> {
-        self.with(|database| {
-            let epoch = database.begin_read()?.open_table(ABSORBED)?.get(())?;
+        self.with(|opened| {
+            let epoch = opened.database.begin_read()?.open_table(ABSORBED)?.get(())?;
             Ok(epoch.map(|epoch| epoch.value()))
         })
     }
 
     /// Makes the changes of the log's `epoch`, in one commit; durable when this returns. To do it again changes nothing.
     pub(super) fn absorb(&self, changes: &Memtable, epoch: u64) -> Result<(), StoreError> {
-        self.with(|database| {
-            let transaction = begin_write(database)?;
+        self.with(|opened| {
+            let transaction = begin_write(&opened.database)?;
             for table in Table::ALL {
                 if let Some(changed) = changes.table(table) {
                     apply(&transaction, table, changed)?;
                 }
             }
             transaction.open_table(ABSORBED)?.insert((), epoch)?;
-            Ok(transaction.commit()?)
+            transaction.commit()?;
+            // Before this returns: whoever no longer finds a change in memory is to find it here.
+            let tables = open_tables(&opened.database)?;
+            *opened.tables.write().unwrap_or_else(PoisonError::into_inner) = tables;
+            Ok(())
         })
     }
 
     /// Works on the database, after reopening it if that is needed.
-    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+    fn with<T>(&self, work: impl FnOnce(&Opened) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         // redb panics where a file written by it could not have this content. That is damage, not a bug of the caller.
         // Nothing half-done can be seen afterwards: the database is reopened, which drops unfinished transactions.
         catch_unwind(AssertUnwindSafe(|| {
-            let database = self.healthy()?;
-            let Some(database) = database.as_ref() else {
+            let opened = self.healthy()?;
+            let Some(opened) = opened.as_ref() else {
                 return Err(StoreError::Unavailable(format!("{}: not open", self.name)));
             };
-            work(database).map_err(|error| self.failure(&error))
+            work(opened).map_err(|error| self.failure(&error))
         }))
         .unwrap_or_else(|_| {
             self.failed.store(true, Ordering::Release);
@@ -117,7 +132,7 @@ impl Tree {
         })
     }
 
-    fn healthy(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, StoreError> {
+    fn healthy(&self) -> Result<RwLockReadGuard<'_, Option<Opened>>, StoreError> {
         let current = self.database.read().unwrap_or_else(PoisonError::into_inner);
         if current.is_some() && !self.failed.load(Ordering::Acquire) {
             return Ok(current);
@@ -134,7 +149,7 @@ impl Tree {
         Ok(self.database.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn reopen(&self) -> Result<Database, redb::Error> {
+    fn reopen(&self) -> Result<Opened, redb::Error> {
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_BYTES);
         let database = (self.open)(&builder)?;
@@ -144,7 +159,7 @@ impl Tree {
         }
         transaction.open_table(ABSORBED)?;
         transaction.commit()?;
-        Ok(database)
+        Ok(Opened { tables: RwLock::new(open_tables(&database)?), database })
     }
 
     fn failure(&self, error: &redb::Error) -> StoreError {
@@ -168,6 +183,11 @@ impl Tree {
             _ => StoreError::Damaged(text),
         }
     }
+}
+
+fn open_tables(database: &Database) -> Result<Tables, redb::Error> {
+    let transaction = database.begin_read()?;
+    Table::ALL.into_iter().map(|table| Ok((table, transaction.open_table(definition(table))?))).collect()
 }
 
 fn begin_write(database: &Database) -> Result<WriteTransaction, redb::Error> {
