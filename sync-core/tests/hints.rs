@@ -49,13 +49,18 @@ fn when_does_a_hint_call_for_a_read() {
 #[test]
 fn when_does_a_hint_call_for_a_read_while_words_are_in_flight() {
     let table = [
-        ("our echo", thin(11, Author::Us(None), Some((FIRST_NAME, "Bea"))), Effect::Nothing),
-        ("a person's answer", thin(11, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Changed),
-        ("typed before we wrote it", thin(2, Author::Other, Some((FIRST_NAME, "Ann"))), Effect::Changed),
+        ("our echo", thin(11, Author::Us(None), Some((FIRST_NAME, "Bea"))), (Effect::Nothing, false)),
+        ("a person's answer", thin(11, Author::Other, Some((FIRST_NAME, "Ann"))), (Effect::Changed, true)),
+        (
+            "typed before we wrote it",
+            thin(2, Author::Other, Some((FIRST_NAME, "Ann"))),
+            (Effect::Changed, false),
+        ),
     ];
-    for (case, news, effect) in table {
+    for (case, news, told) in table {
         let mut pair = with_words_in_flight();
-        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), effect, "{case}");
+        let effect = hint(&mut pair, &policy(), Side::Right, &news);
+        assert_eq!((effect, in_doubt(&pair, Side::Right)), told, "{case}");
     }
 }
 
@@ -84,6 +89,20 @@ fn does_a_hint_that_tells_nothing_new_still_disturb_a_read_under_way() {
         observe(&mut pair, &policy(), Side::Right, &found);
         let believed = value(&pair, Side::Right, FIRST_NAME) == Some("Eva") && !in_doubt(&pair, Side::Right);
         assert_eq!(believed, read_stands, "{case}: the read may be older than the hint");
+    }
+}
+
+#[test]
+fn does_a_hint_of_a_persons_word_that_we_know_disturb_a_read_under_way() {
+    for (second, read_stands) in [(19, true), (20, true), (21, false)] {
+        let mut pair = settled();
+        hear(&mut pair, Side::Right, FIRST_NAME, typed("Eva", 20));
+        let asked = present(&pair, Side::Right).heard;
+        let news = thin(second, Author::Other, Some((FIRST_NAME, "Eva")));
+        assert_eq!(hint(&mut pair, &policy(), Side::Right, &news), Effect::Nothing);
+        let found = seen(Side::Right, Source::Read(asked), 22, [(FIRST_NAME, shown("Zoe"))]);
+        observe(&mut pair, &policy(), Side::Right, &found);
+        assert_eq!(!in_doubt(&pair, Side::Right), read_stands, "{second}: typed once more since?");
     }
 }
 
@@ -136,9 +155,8 @@ fn is_an_edit_that_we_had_written_over_with_the_same_no_news_when_it_is_told_aga
     begin(&mut pair, 21);
     let done = Outcome::Done { id: id(Side::Left), shown: Default::default(), at: at(21) };
     settle(&mut pair, &policy(), Side::Left, done);
-    // A read shows the left's past.
-    let past = ["Bea", "Ann"].map(|value| typed(value, 19).edits.remove(0));
-    let found = Heard { value: Value::new("Cid"), edits: past.into(), ..Heard::default() };
+    // A read shows the left's past, as far back as that.
+    let found = Heard { value: Value::new("Cid"), ..typed("Bea", 19) };
     read(&mut pair, Side::Left, 22, [(FIRST_NAME, found)]);
     assert_eq!(wanted(&pair, Side::Left), [].into(), "Cid was typed in view of Bea");
     assert_eq!(wanted(&pair, Side::Right), [].into());

@@ -41,7 +41,7 @@ pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect
     Effect::Changed
 }
 
-/// Somebody had typed what we then wrote: remembered now, while it agrees, lest it be found some day beneath other words and
+/// Somebody had typed what is shown, and then we wrote it: remembered now, while it agrees, lest it be found some day beneath other words and
 /// taken for an edit of which nobody knew.
 fn was_typed_before(present: &mut Present, policy: &Policy, side: Side, hint: &Hint) -> bool {
     let Some((field, value)) = hint.told.as_ref().filter(|_| hint.author == Author::Other) else {
@@ -49,8 +49,7 @@ fn was_typed_before(present: &mut Present, policy: &Policy, side: Side, hint: &H
     };
     let Some(shown) = present.fields.get_mut(field) else { return false };
     let typed = Shown::new(value.clone(), policy.tick(side, hint.at), true, By::Person);
-    let ours = shown.by == By::Us && policy.entity.same(field, shown.value.as_ref(), value.as_ref());
-    ours && typed.at <= shown.at && uncover(shown, &typed, None, |_| {}) == Effect::Changed
+    typed.at <= shown.at && uncover(shown, &typed, None, |_| {}) == Effect::Changed
 }
 
 fn is_later(present: &Present, hint: &Hint) -> bool {
