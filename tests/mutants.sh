@@ -15,7 +15,7 @@ WORK=$PWD/target/mutants
 BRAIN=$WORK/brain
 OUT=$WORK/mutants.out
 ACCEPTED=$PWD/tests/mutants.accepted
-TESTS=(first_meeting found hints instants lens_laws names_meet observe one_tick overwritten plan quota settle twins whose words)
+TESTS=(by_field first_meeting found hints instants lens_laws names_meet observe one_tick overwritten plan quota settle twins whose words)
 # `testing/lens.rs` is there for the tests.
 SCOPE=(--exclude 'src/testing/*')
 
@@ -61,6 +61,8 @@ backon = { version = "1", default-features = false, features = ["std"] }
 proptest = { version = "1", default-features = false, features = ["std", "bit-set"] }
 serde = { version = "1", features = ["derive"] }
 serde_json = "1"
+smallvec = { version = "1", features = ["serde", "union"] }
+smol_str = { version = "0.3", default-features = false, features = ["serde", "std"] }
 
 [profile.dev]
 debug = false

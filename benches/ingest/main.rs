@@ -3,7 +3,7 @@
 //! *Durable ingest*: a signed webhook of about 1 KB is posted and answered 200 once it is on disk. *End to end*: a payment is
 //! posted, and it counts once the other system has acknowledged the call that it leads to.
 //!
-//! Four programs are fed with the same requests over the same number of connections, one after the other in every round,
+//! Three programs are fed with the same requests over the same number of connections, one after the other in every round,
 //! each in a process of its own with a new directory on the same disk:
 //!
 //! * `floor`: the least that could do it (see `floor`);

@@ -6,10 +6,10 @@
 mod common;
 
 use common::{
-    at, begin, hear, id, in_doubt, lost, policy, read, seen, settled, shown, stranger, text, typed, value,
-    wanted,
+    at, begin, field, hear, id, in_doubt, lost, newcomer, policy, read, seen, settled, shown, stranger, text,
+    typed, value, wanted,
 };
-use sync_core::decide::{Heard, Outcome, Over, Source, agree, observe, settle};
+use sync_core::decide::{Heard, Op, Outcome, Over, Source, agree, not_found, observe, plan, restate, settle};
 use sync_core::model::entity::{EMAIL, FIRST_NAME};
 use sync_core::model::{Author, Edit, Pair, Side};
 
@@ -177,6 +177,33 @@ fn written_twice(pair: &mut Pair, before: &str) {
 }
 
 #[test]
+fn is_a_word_kept_that_may_have_come_before_what_was_typed_over_another() {
+    // A first attempt to write Bea did not arrive. In second 15 the next one did, and Cid was typed over Ann.
+    let mut pair = settled();
+    written_twice(&mut pair, "Ann");
+    hear(&mut pair, Side::Left, EMAIL, typed("bea@example.com", 16));
+    begin(&mut pair, 16);
+    restate(&mut pair, &policy(), Side::Right, [FIRST_NAME]);
+    let done = Outcome::Done { id: id(Side::Right), shown: Default::default(), at: at(17) };
+    settle(&mut pair, &policy(), Side::Right, done);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 15));
+    write(&mut pair, Side::Left, 18);
+    assert_eq!(lost(&pair), [(Side::Left, Some("Bea"))], "nobody typed over it");
+}
+
+#[test]
+fn is_a_first_attempt_forgotten_once_the_next_one_has_arrived() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 14));
+    for found in ["Ann", "Bea"] {
+        write_into_the_dark(&mut pair, 14);
+        read(&mut pair, Side::Right, 15, [(FIRST_NAME, shown(found))]);
+        let missed = field(&pair, Side::Right, FIRST_NAME).missed;
+        assert_eq!(missed.is_some(), found == "Ann", "{found}");
+    }
+}
+
+#[test]
 fn does_what_was_typed_over_a_first_attempt_stand() {
     let mut pair = settled();
     written_twice(&mut pair, "Ann");
@@ -208,4 +235,24 @@ fn does_emptiness_stand_that_was_made_in_view_of_a_first_attempt_at_a_first_meet
     hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Zoe", 4));
     hear(&mut pair, Side::Right, FIRST_NAME, replaced("Zoe", "", 5));
     assert_eq!(on_the_left(&mut pair), EMPTY, "Ann was there, and Zoe took its place");
+}
+
+#[test]
+fn is_a_creation_looked_for_again_when_its_repetition_does_not_leave() {
+    let mut pair = newcomer();
+    let (_, name) = begin(&mut pair, 3);
+    for second in [9, 11] {
+        settle(&mut pair, &policy(), Side::Right, Outcome::Unsure);
+        not_found(&mut pair, Side::Right, at(second));
+        let (op, again) = begin(&mut pair, second);
+        assert_eq!((op, &again), (Op::Repeat { side: Side::Right }, &name));
+        settle(&mut pair, &policy(), Side::Right, Outcome::NotDone);
+        let sent = pair.sent[Side::Right].as_ref();
+        assert_eq!(
+            sent.map(|s| (Some(&s.op), s.unsure)),
+            Some((name.as_ref(), true)),
+            "P3: and the first one?"
+        );
+        assert!(matches!(plan(&pair, &policy())[..], [Op::Find { side: Side::Right, .. }]));
+    }
 }

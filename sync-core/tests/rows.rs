@@ -69,10 +69,11 @@ fn agreed() -> Agreed {
             right: Known::default(),
         },
         held: PerSide { left: Some(at(2)), right: None },
+        tried: PerSide::default(),
         restated: PerSide { left: true, right: false },
         // Rows of format 1 may be older than this.
         chance: PerSide::default(),
-        rival: None,
+        beaten: None,
     }
 }
 

@@ -308,19 +308,6 @@ fn is_a_creation_that_is_not_found_repeated_under_its_old_name() {
 }
 
 #[test]
-fn is_a_creation_looked_for_again_when_its_repetition_does_not_leave() {
-    let (mut pair, name) = creating();
-    for second in [9, 11] {
-        end(&mut pair, Outcome::Unsure);
-        not_found(&mut pair, Side::Right, at(second));
-        intend(&mut pair, &policy(), &Op::Repeat { side: Side::Right }, Properties::new(), at(second));
-        end(&mut pair, Outcome::NotDone);
-        assert_eq!(sent(&pair).map(|s| (&s.op, s.unsure)), Some((&name, true)), "P3: what of the first one?");
-        assert!(matches!(plan(&pair, &policy())[..], [Op::Find { side: Side::Right, .. }]));
-    }
-}
-
-#[test]
 fn is_a_creation_made_anew_once_the_far_side_may_have_forgotten_its_name() {
     for (age, repeats) in [(19 * HOUR, true), (20 * HOUR, true), (20 * HOUR + 1, false)] {
         let (mut pair, name) = creating();

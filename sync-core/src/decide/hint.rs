@@ -41,8 +41,8 @@ pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect
     Effect::Changed
 }
 
-/// Somebody had typed what is shown, and then we wrote it: remembered now, while it agrees, lest it be found some day beneath other words and
-/// taken for an edit of which nobody knew.
+/// Somebody typed the value before we wrote the same. Remembered while both agree, so that it is not taken for news when it is
+/// found beneath other words.
 fn was_typed_before(present: &mut Present, policy: &Policy, side: Side, hint: &Hint) -> bool {
     let Some((field, value)) = hint.told.as_ref().filter(|_| hint.author == Author::Other) else {
         return false;

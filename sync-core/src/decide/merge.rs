@@ -59,8 +59,11 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
     let before = view.base.filter(|b| same(&b.value));
     let held = PerSide::from_fn(|side| {
         let since = before.and_then(|b| b.held[side]).unwrap_or(shown[side].at);
+        same(&shown[side].value).then_some(since)
+    });
+    let tried = PerSide::from_fn(|side| {
         let missed = view.missed(side, &said).map(|missed| missed.at);
-        missed.or(same(&shown[side].value).then_some(since))
+        missed.or(before.and_then(|b| b.tried[side]))
     });
     let restated = before.map(|b| b.restated).unwrap_or_default();
     // Whoever types the same over something else has had that there meanwhile, of which the other side never knew.
@@ -70,14 +73,14 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
         true => side != from,
         false => before.is_some_and(|b| b.chance[side]),
     });
-    let unmoved = before.filter(|b| b.from == from && b.at == said.at).and_then(|b| b.rival.clone());
-    let rival = match &lost {
+    let unmoved = before.filter(|b| b.from == from && b.at == said.at).and_then(|b| b.beaten.clone());
+    let beaten = match &lost {
         Some((_, lost)) if view.base.is_some() && !shown[from].exact => Some(lost.clone()),
         _ => unmoved,
     };
     let at = said.at;
     Some(Verdict {
-        agreed: Agreed { value: said.value, from, at, heard, held, restated, chance, rival },
+        agreed: Agreed { value: said.value, from, at, heard, held, tried, restated, chance, beaten },
         lost,
     })
 }
@@ -153,7 +156,7 @@ impl View<'_> {
     fn reopened(&self, base: &Agreed) -> Option<Winner> {
         let standing = Some(self.standing(base)).filter(|standing| standing.at < base.at)?;
         let other = base.from.other();
-        let rival = self.shown[other].said().filter(|said| base.rival.as_ref() == Some(said))?;
+        let rival = self.shown[other].said().filter(|said| base.beaten.as_ref() == Some(said))?;
         Some(self.between(base.from, standing, rival, false)).filter(|winner| winner.0 == other)
     }
 
@@ -180,7 +183,7 @@ impl View<'_> {
         }
         // It says itself that it took the place of the base, and we have covered it unknowingly. What was typed before the base
         // was there took the place of the same value, but an earlier one.
-        let there = base.held[side].is_none_or(|since| said.at >= since);
+        let there = base.held[side].is_none_or(|since| said.at >= base.tried[side].unwrap_or(since));
         if there && said.over == print(base.value.as_ref(), false) {
             let lost = base.held[side].is_none().then_some((base.from, standing));
             return (side, said, lost);
@@ -197,8 +200,8 @@ impl View<'_> {
     fn between(&self, side: Side, here: Said, there: Said, first_meeting: bool) -> Winner {
         let (left, right) = if side == Side::Left { (here, there) } else { (there, here) };
         if self.same(left.value.as_ref(), right.value.as_ref()) {
-            let side = if left.at >= right.at { Side::Left } else { Side::Right };
-            return (side, if side == Side::Left { left } else { right }, None);
+            let is_left = left.at >= right.at;
+            return if is_left { (Side::Left, left, None) } else { (Side::Right, right, None) };
         }
         if first_meeting && (left.value.is_none() || right.value.is_none()) {
             return self.between_nothing_and_something(Side::Left, left, right);

@@ -6,11 +6,13 @@
 //! | [`plan`] | what would make the two sides agree? |
 //! | [`intend`] | what must be remembered before we ask for it? |
 //! | [`settle`] | how did it go, and what follows? |
+//! | [`hint`] | something happened to a record: is there anything to read? |
 //!
 //! [`resolve`](ConflictResolver) decides between two truly concurrent edits, [`identity`] whose record this is.
 //!
-//! The base has one rule: it moves only when a side is *seen* to hold what we sent, or both are known to agree. Freedom
-//! from loops, recovery and conflict detection all follow from it.
+//! The base has one rule: it moves only when a side answers for, or is *seen* to hold, what we sent (or must have held it for a
+//! moment, before somebody typed over it), or when both are known to agree. Freedom from loops, recovery and conflict
+//! detection all follow from it.
 
 mod hint;
 pub mod identity;

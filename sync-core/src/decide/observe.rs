@@ -1,7 +1,5 @@
-//! Folding news into belief: per field, stale-proof, idempotent, and in whatever order it arrives.
-//!
-//! Each field of a side is two registers ordered by that side's own clock: the last value shown, by whomever, and the
-//! last one typed by a person. Taking the later of two entries is commutative, associative and idempotent; so is this.
+//! Folding news into belief: per field, stale-proof, idempotent, and in whatever order it arrives, because each field of a
+//! side is two `register`s.
 
 use crate::model::{
     Agreed, Author, By, ByField, Edit, Field, Lost, Moment, Pair, Present, RecordId, Said, Seen, Sent,
@@ -163,7 +161,7 @@ fn first_sighting(pair: &Pair, policy: &Policy, side: Side, seen: &Observation) 
 /// Nobody knew whether our words arrived, and now others are there. A write arrives whole, so if a part of it `landed`, the
 /// others were typed over it, even if they are what was there before. If nothing of it landed, words of which we had not
 /// heard may have been typed over ours all the same. Either may be an accident, so they stand and ours are kept in the
-/// history. Where the side keeps a history, that has told.
+/// history. Where the side keeps a history, that has told. Else ours may have been shown for a moment ([`Shown::missed`]).
 fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Observation, &[Field])) {
     let Some(sent) = pair.sent[side].clone() else { return };
     // Emptiness is no proof: it may have been there for other reasons.
@@ -215,6 +213,9 @@ fn land(pair: &mut Pair, side: Side, field: &Field) {
         let mut agreed = agreed.clone();
         agreed.set_on(side, since);
         pair.base.insert(field.clone(), agreed);
+        if let Some(shown) = pair.present_mut(side).and_then(|p| p.fields.get_mut(field)) {
+            shown.missed = None;
+        }
     } else if let Some(base) = pair.base.get_mut(field)
         && sent.restated.get(field) == Some(&base.value)
     {
@@ -230,7 +231,7 @@ struct Fold<'a> {
     base: &'a ByField<Agreed>,
     /// Fields that were seen to hold what we sent.
     landed: Vec<Field>,
-    /// What somebody typed once more over what we wrote in view of it.
+    /// Edits that the base knew, and that were typed once more after it, as a read tells.
     again: Vec<(Field, Moment)>,
     /// Edits of one instant, of which only one can have come last.
     lost: Vec<(Field, Said)>,
@@ -278,7 +279,7 @@ impl Fold<'_> {
             return self.effect(Effect::Changed);
         };
         let base = self.base.get(field);
-        let ours = base.map(|base| Ours { knew: &base.heard[self.side], since: base.held[self.side] });
+        let ours = base.map(|base| Ours { knew: &base.heard[self.side], tried: base.tried[self.side] });
         let same = self.policy.entity.same(field, old.value.as_ref(), new.value.as_ref());
         let effect = if same && may_refine(old, &new) {
             refine(old, new)

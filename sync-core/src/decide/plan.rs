@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Activity, Agreed, ByField, Entity, Field, Fields, Known, Pair, PerSide, Present, RecordId, Refusals,
-    Seen, SentKind, Side, Timestamp, Value,
+    Activity, Agreed, ByField, Entity, Field, Known, Pair, PerSide, Present, RecordId, Refusals, Seen,
+    SentKind, Side, Timestamp, Value,
 };
 
 use super::link::{Links, missing};
@@ -214,14 +214,15 @@ fn creation(pair: &Pair, policy: &Policy, side: Side, other: &Present) -> Option
                 at,
                 heard,
                 held,
+                tried: PerSide::default(),
                 restated: PerSide::default(),
                 chance: PerSide::default(),
-                rival: None,
+                beaten: None,
             };
             fields.insert(field.clone(), agreed);
         }
     }
-    let content = values(&fields);
+    let content = Agreed::values(&fields);
     let set_aside = refused.whole.as_ref().is_some_and(|(refused, _)| *refused == content);
     (policy.entity.is_nameable(&content) && !set_aside).then_some(fields)
 }
@@ -240,7 +241,7 @@ fn differences(pair: &Pair, policy: &Policy, side: Side, present: &Present) -> B
             fields.insert(field.clone(), verdict.agreed);
         }
     }
-    if refused.whole.as_ref().is_some_and(|(refused, _)| *refused == values(&fields)) {
+    if refused.whole.as_ref().is_some_and(|(refused, _)| *refused == Agreed::values(&fields)) {
         fields = ByField::new();
     }
     fields
@@ -254,10 +255,6 @@ fn value_of(pair: &Pair, policy: &Policy, field: &Field) -> Option<Option<Value>
 fn is_refused(refused: &Refusals, field: &Field, wanted: impl Fn(&Field) -> Option<Option<Value>>) -> bool {
     let is_same = |(field, value): (&Field, &Option<Value>)| wanted(field).as_ref() == Some(value);
     refused.fields.get(field).is_some_and(|r| is_same((field, &r.value)) && r.with.iter().all(is_same))
-}
-
-pub(super) fn values(fields: &ByField<Agreed>) -> Fields {
-    fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
 }
 
 fn link(pair: &Pair, policy: &Policy, side: Side) -> Option<Op> {

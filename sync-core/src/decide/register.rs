@@ -16,8 +16,8 @@ const MOST_PASSED: usize = 16;
 pub(super) struct Ours<'a> {
     /// What was known when it was written.
     pub(super) knew: &'a Known,
-    /// Since when it may have been there.
-    pub(super) since: Option<Timestamp>,
+    /// Since when an earlier attempt may have put it there.
+    pub(super) tried: Option<Timestamp>,
 }
 
 /// Whether an edit may be the one that led to the same value, of which only an upper bound of its time is known. What was told
@@ -76,7 +76,7 @@ pub(super) fn uncover(
 /// Whether an edit was typed over our own value, and the other was known when we wrote that.
 fn is_after_ours(said: &Said, other: &Said, shown: &Shown, ours: Option<Ours<'_>>) -> bool {
     let over_ours = shown.value.is_some() && said.over == print(shown.value.as_ref(), false);
-    let met = |ours: Ours<'_>| shown.at == said.at || ours.since == Some(said.at);
+    let met = |ours: Ours<'_>| shown.at == said.at || ours.tried == Some(said.at);
     let is_news = |known: &Known| known.covers(other) && !known.covers(said);
     over_ours && ours.is_some_and(|ours| met(ours) && is_news(ours.knew))
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::model::{
-    Author, By, ByField, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal, Seen,
-    Sent, SentKind, Shown, Side, Timestamp, Value,
+    Agreed, Author, By, ByField, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal,
+    Seen, Sent, SentKind, Shown, Side, Timestamp, Value,
 };
 
 use super::link::told;
 use super::merge::{note, verdict};
 use super::observe::Observation;
-use super::plan::{Op, Policy, values};
+use super::plan::{Op, Policy};
 use super::register::supersede;
 
 /// How a write went.
@@ -236,7 +236,7 @@ fn refuse(pair: &mut Pair, side: Side, sent: &Sent, reason: String, culprits: Ve
         return;
     }
     let refused = &mut pair.refused[side];
-    let mut blamed = values(&sent.fields);
+    let mut blamed = Agreed::values(&sent.fields);
     blamed.retain(|field, _| culprits.contains(field));
     for (field, value) in &blamed {
         let mut with = blamed.clone();
@@ -245,6 +245,6 @@ fn refuse(pair: &mut Pair, side: Side, sent: &Sent, reason: String, culprits: Ve
         refused.fields.insert(field.clone(), refusal);
     }
     if blamed.is_empty() {
-        refused.whole = Some((values(&sent.fields), reason));
+        refused.whole = Some((Agreed::values(&sent.fields), reason));
     }
 }

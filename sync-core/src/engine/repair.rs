@@ -181,7 +181,8 @@ impl Ledger {
     ) -> Result<Option<News>, StoreError> {
         let key = IndexKey::record(side, &record.id);
         let shown = self.systems[side].mapping.get(&record.properties);
-        // Nearly every record is as its pair last saw it: the index tells that. What this turn has changed it will tell after it.
+        // Nearly every record is as its pair last saw it: the index tells that. A pair that is open in this turn
+        // may differ from its row there, so it is looked at itself.
         if let Some(lead) = self.draft.lead(&key).await?
             && !self.open.contains_key(&lead.pair)
             && lead.is_as_believed(&shown)
@@ -206,8 +207,7 @@ impl Ledger {
         };
         // Next time the index is to tell: rows that older formats wrote do not.
         if let Some((Some(stored), _)) = self.open.get(&owner) {
-            let stored = Arc::clone(stored);
-            self.draft.put_prints(&stored).await?;
+            self.draft.put_prints(stored).await?;
         }
         Ok((!accounts).then_some(changed))
     }

@@ -1,4 +1,5 @@
-//! Listing both sides in full, so that a record we do not know is known not to exist.
+//! The first listing of both sides in full, so that a record we do not know is known not to exist. The regular *sweep*, which
+//! compares what is listed with what is believed, is in `repair`.
 //!
 //! Until both sides are listed a creation must look first. Pages are taken when nothing more urgent waits, and every
 //! tenth call is theirs in any case. The listing goes on where it was after a restart. Records that are found are linked

@@ -9,9 +9,7 @@ use super::ledger::{Desk, Ledger, SPACING};
 use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
 use crate::decide::{Op, agree, intend, plan, restate};
 use crate::mapping::Mapping;
-use crate::model::{
-    Agreed, ByField, Class, Due, Field, Fields, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp,
-};
+use crate::model::{Agreed, Class, Due, Field, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp};
 use crate::store::StoreError;
 
 /// Most entries read from the journal at once to fill a queue.
@@ -266,7 +264,7 @@ impl Ledger {
         let link = Link { pair: id.clone(), twin };
         Ok(match op {
             Op::Create { fields, .. } => {
-                WriteBody::Create { properties: mapping.create(&values(fields)), link }
+                WriteBody::Create { properties: mapping.create(&Agreed::values(fields)), link }
             }
             Op::Repeat { .. } | Op::Find { .. } | Op::Read { .. } => {
                 let sent = pair.and_then(|p| p.sent[side].clone());
@@ -274,7 +272,7 @@ impl Ledger {
             }
             Op::Update { id, fields, link, .. } => {
                 let mut desired = pair.map(|p| p.fields(side)).unwrap_or_default();
-                desired.extend(values(fields));
+                desired.extend(Agreed::values(fields));
                 let changed = fields.keys().cloned().collect();
                 let properties = mapping.update(&desired, &changed);
                 WriteBody::Update { id: id.clone(), properties, link: link.clone() }
@@ -376,8 +374,4 @@ fn native_of(body: &WriteBody) -> Properties {
         WriteBody::Create { properties, .. } | WriteBody::Update { properties, .. } => properties.clone(),
         WriteBody::Emit { .. } => Properties::new(),
     }
-}
-
-fn values(fields: &ByField<Agreed>) -> Fields {
-    fields.iter().map(|(f, a)| (f.clone(), a.value.clone())).collect()
 }

@@ -50,7 +50,7 @@ impl Draft {
         Ok(self.lead(key).await?.map(|lead| lead.pair))
     }
 
-    /// The pair a key of the index leads to, and whether that has seen the record as it is.
+    /// The row of the index for a key: the pair it leads to and, for a record, the print of what that pair believes of it.
     ///
     /// # Errors
     /// As [`Store::get`](crate::store::Store::get).

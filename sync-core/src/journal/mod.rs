@@ -5,7 +5,7 @@
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
 //! | pairs | pair id | [`Pair`] |
-//! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id, and a print of what the pair believes of the record |
+//! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id; that of a record also has a print of what the pair believes of it |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | index | `s/<pair id>`: it was absorbed | the pair that survives |
 //! | due | side, class, since, pair id | nothing |

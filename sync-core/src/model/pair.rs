@@ -118,6 +118,9 @@ pub struct Agreed {
     /// can have been made in view of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub held: PerSide<Option<Timestamp>>,
+    /// For each side, since when an attempt to set it that nobody answered may have done so.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tried: PerSide<Option<Timestamp>>,
     /// For each side, whether a write of ours set the value there once more, beside what it was for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub restated: PerSide<bool>,
@@ -128,13 +131,19 @@ pub struct Agreed {
     /// The edit of the other side that lost against it, if its time was only known from a look: when that is told, the other
     /// may turn out to be the later one.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub rival: Option<Said>,
+    pub beaten: Option<Said>,
 }
 
 impl Agreed {
-    /// We have set the value on a side, which shows it since then, if not since an earlier attempt.
+    /// The values alone, field by field.
+    #[must_use]
+    pub fn values(fields: &ByField<Self>) -> Fields {
+        fields.iter().map(|(field, agreed)| (field.clone(), agreed.value.clone())).collect()
+    }
+
+    /// We have set the value on a side, which shows it since then.
     pub(crate) fn set_on(&mut self, side: Side, since: Option<Timestamp>) {
-        self.held[side] = self.held[side].into_iter().chain(since).min();
+        self.held[side] = since;
         self.chance[side] = false;
         self.restated[side] |= self.from == side;
     }
