@@ -168,6 +168,22 @@ fn may_what_was_typed_over_a_word_of_which_nobody_told_have_met_ours() {
     assert_eq!(lost(&pair), [(Side::Left, Some("Bea"))]);
 }
 
+#[test]
+fn may_it_have_met_ours_at_a_first_meeting_as_well() {
+    for (over, stands) in [("Cid", true), ("", false)] {
+        let mut pair = stranger();
+        let fields = |name| [(EMAIL, shown("ann@example.com")), (FIRST_NAME, shown(name))];
+        observe(&mut pair, &policy(), Side::Left, &seen(Side::Left, Source::Listed, 40, fields("Ann")));
+        observe(&mut pair, &policy(), Side::Right, &seen(Side::Right, Source::Listed, 2, fields("")));
+        write_into_the_dark(&mut pair, 40);
+        hear(&mut pair, Side::Right, FIRST_NAME, replaced(over, "Dan", 12));
+        read(&mut pair, Side::Right, 13, fields("Dan"));
+        on_the_left(&mut pair);
+        let kept = lost(&pair).contains(&(Side::Left, Some("Ann")));
+        assert_eq!(kept, stands, "over {over:?}: was Ann there before that?");
+    }
+}
+
 /// Bea was written on the right and not found there, so it is written again, in second 15.
 fn written_twice(pair: &mut Pair, before: &str) {
     hear(pair, Side::Left, FIRST_NAME, typed("Bea", 14));

@@ -201,8 +201,10 @@ fn overtaken(pair: &mut Pair, policy: &Policy, side: Side, (seen, landed): (&Obs
 /// Whether an edit says itself that it took the place of what had been there before ours. Of anything else that it took the place
 /// of, nobody knows whether ours was there before that.
 fn met_what_was_there(over: u32, base: Option<u32>, agreed: &Agreed, side: Side) -> bool {
-    let is_known = |base: u32| base == over || agreed.heard[side].and.iter().any(|known| known.print == over);
-    over != 0 && over != print(agreed.value.as_ref(), false) && base.is_none_or(is_known)
+    let heard = &agreed.heard[side].and;
+    let nothing = || heard.is_empty().then(|| print(None, false));
+    let mut there = base.or_else(nothing).into_iter().chain(heard.iter().map(|known| known.print));
+    over != 0 && over != print(agreed.value.as_ref(), false) && there.any(|there| there == over)
 }
 
 /// The base moves to what was sent for `field`: the side was seen to hold it.
