@@ -65,6 +65,18 @@ fn is_a_link_that_was_stale_put_right_once() {
 }
 
 #[test]
+fn is_a_link_not_written_that_was_put_right_already() {
+    let mut pair = settled();
+    // The left record had another name before it was merged.
+    pair.present_mut(Side::Right).expect("it is there").linked = Some(RecordId::new("old"));
+    assert!(plan(&pair, &linking(Links::Apart)).iter().any(Op::is_link));
+    let twin = Some(common::id(Side::Left));
+    let record = Record { twin, ..Record::new(common::id(Side::Right), Properties::new()) };
+    named(&mut pair, Side::Right, &record);
+    assert_eq!(plan(&pair, &linking(Links::Apart)), []);
+}
+
+#[test]
 fn is_only_a_record_told_that_does_not_name_its_twin() {
     let apart = linking(Links::Apart);
     let twin = common::id(Side::Left);
