@@ -73,10 +73,9 @@ pub(super) fn verdict(pair: &Pair, policy: &Policy, field: &Field) -> Option<Ver
         true => side != from,
         false => before.is_some_and(|b| b.chance[side]),
     });
-    let unmoved = before.filter(|b| b.from == from && b.at == said.at).and_then(|b| b.beaten.clone());
     let beaten = match &lost {
         Some((_, lost)) if view.base.is_some() && !shown[from].exact => Some(lost.clone()),
-        _ => unmoved,
+        _ => before.and_then(|b| b.beaten.clone()),
     };
     let at = said.at;
     Some(Verdict {
