@@ -9,7 +9,9 @@ use common::{
     at, begin, field, hear, id, in_doubt, lost, newcomer, policy, read, seen, settled, shown, stranger, text,
     typed, value, wanted,
 };
-use sync_core::decide::{Heard, Op, Outcome, Over, Source, agree, not_found, observe, plan, restate, settle};
+use sync_core::decide::{
+    Effect, Heard, Op, Outcome, Over, Source, agree, not_found, observe, plan, restate, settle,
+};
 use sync_core::model::entity::{EMAIL, FIRST_NAME};
 use sync_core::model::{Author, Edit, Pair, Side};
 
@@ -135,6 +137,9 @@ fn written_over_emptiness() -> Pair {
 
 #[test]
 fn is_a_clearing_looked_at_that_may_be_what_was_found_or_have_come_after_our_write() {
+    let mut pair = written_over_emptiness();
+    write(&mut pair, Side::Right, 10);
+    assert_eq!(hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "", 10)), Effect::Stale);
     let mut pair = written_over_emptiness();
     write(&mut pair, Side::Right, 10);
     hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", "", 10));

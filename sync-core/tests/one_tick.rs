@@ -367,3 +367,26 @@ fn is_an_old_word_told_again_not_taken_for_the_one_we_have_just_found() {
     hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 50));
     assert_eq!(pair, before);
 }
+
+/// Which edit counts as the last one under our own value.
+fn covered(pair: &Pair) -> Option<&str> {
+    let covered = field(pair, Side::Right, FIRST_NAME).covered.as_ref()?;
+    covered.value.as_ref().map(sync_core::model::Value::as_str)
+}
+
+#[test]
+fn which_of_two_edits_under_ours_came_last_if_nothing_tells() {
+    // What was known when we wrote, and what met neither that nor ours.
+    let mut pair = settled();
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 10));
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 12));
+    write(&mut pair, Side::Right, 10);
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Abe", 10));
+    assert_eq!(covered(&pair), Some("Cid"));
+    // Both met ours, and neither was known.
+    let mut pair = overwritten();
+    for name in ["Cid", "Abe"] {
+        hear(&mut pair, Side::Right, FIRST_NAME, replaced("Bea", name, 10));
+    }
+    assert_eq!(covered(&pair), Some("Cid"));
+}
