@@ -112,6 +112,15 @@ fn does_a_past_tell_that_something_else_was_there_in_between() {
 }
 
 #[test]
+fn is_a_word_typed_once_more_the_same_word_unless_something_was_there_in_between() {
+    let mut pair = settled();
+    hear(&mut pair, Side::Left, FIRST_NAME, typed("Ann", 20));
+    agree(&mut pair, &policy());
+    hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", "Cid", 10));
+    assert_eq!(on_the_left(&mut pair), some("Cid"), "typed in view of Ann");
+}
+
+#[test]
 fn is_the_same_typed_once_more_when_a_read_finds_it_after_our_write() {
     // On the right, all in one second: cleared, found empty, Zoe, our Bea, cleared.
     let mut pair = settled();

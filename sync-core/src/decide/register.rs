@@ -158,7 +158,7 @@ fn is_later(new: &Shown, old: &Shown) -> bool {
 
 /// What a person was known to have typed in the last tick, if it is what a read found.
 pub(super) fn typed_in_that_tick(old: &Shown, new: &Shown) -> Option<Moment> {
-    told(old, &Shown { at: old.at, exact: true, by: By::Person, ..new.clone() })
+    told(old, &Shown { at: old.at, by: By::Person, ..new.clone() })
 }
 
 /// A read found this value, with nothing heard since it was asked for: it came after all that was known. If it is one of
