@@ -185,6 +185,21 @@ fn may_what_was_typed_over_a_word_of_which_nobody_told_have_met_ours() {
 }
 
 #[test]
+fn is_what_was_found_before_an_unanswered_write_not_taken_for_typed_over_it() {
+    // It is told only then what the found word took the place of: Ann, or Bea, who had been there long before.
+    for (over, seconds) in [("Ann", 10), ("Bea", 5)] {
+        let mut pair = settled();
+        read(&mut pair, Side::Right, 10, [(FIRST_NAME, shown("Cid"))]);
+        hear(&mut pair, Side::Left, FIRST_NAME, typed("Bea", 11));
+        write_into_the_dark(&mut pair, 11);
+        hear(&mut pair, Side::Right, FIRST_NAME, replaced(over, "Cid", seconds));
+        read(&mut pair, Side::Right, 12, [(FIRST_NAME, shown("Cid"))]);
+        assert_eq!(on_the_left(&mut pair), None, "{over}");
+        assert_eq!(wanted(&pair, Side::Right)[&FIRST_NAME], text("Bea"), "{over}");
+    }
+}
+
+#[test]
 fn may_it_have_met_ours_at_a_first_meeting_as_well() {
     for (over, stands) in [("Cid", true), ("", false)] {
         let mut pair = stranger();

@@ -65,6 +65,15 @@ fn is_a_link_that_was_stale_put_right_once() {
 }
 
 #[test]
+fn does_a_record_that_we_made_know_its_twin() {
+    let mut pair = common::newcomer();
+    common::begin(&mut pair, 3);
+    let done = Outcome::Done { id: common::id(Side::Right), shown: Default::default(), at: at(3) };
+    settle(&mut pair, &policy(), Side::Right, done);
+    assert_eq!(present(&pair, Side::Right).linked, Some(common::id(Side::Left)));
+}
+
+#[test]
 fn is_a_link_not_written_that_was_put_right_already() {
     let mut pair = settled();
     // The left record had another name before it was merged.
