@@ -121,6 +121,20 @@ fn is_a_word_typed_once_more_the_same_word_unless_something_was_there_in_between
 }
 
 #[test]
+fn is_a_word_of_that_second_typed_once_more_after_it_was_settled_which_came_last() {
+    let mut pair = settled();
+    for name in ["Cid", "Zoe"] {
+        hear(&mut pair, Side::Right, FIRST_NAME, replaced("Ann", name, 10));
+    }
+    read(&mut pair, Side::Right, 11, [(FIRST_NAME, shown("Cid"))]);
+    write(&mut pair, Side::Left, 12);
+    read(&mut pair, Side::Right, 40, [(FIRST_NAME, shown("Zoe"))]);
+    agree(&mut pair, &policy());
+    assert_eq!(wanted(&pair, Side::Left)[&FIRST_NAME], text("Zoe"));
+    assert_eq!(wanted(&pair, Side::Right), [].into());
+}
+
+#[test]
 fn is_the_same_typed_once_more_when_a_read_finds_it_after_our_write() {
     // On the right, all in one second: cleared, found empty, Zoe, our Bea, cleared.
     let mut pair = settled();

@@ -323,7 +323,7 @@ impl Fold<'_> {
             return;
         }
         let effect = if settles {
-            let base = self.base.get(field).filter(|b| old.by == By::Us || is_set_here(b, self.side));
+            let base = self.base.get(field);
             let knew = |m: &Moment| base.is_some_and(|base| knew(base, self.side, m, old));
             let typed = typed_in_that_tick(old, &new).filter(|m| !ours && knew(m));
             self.again.extend(typed.map(|moment| (field.clone(), moment)));
@@ -374,11 +374,6 @@ impl Fold<'_> {
         let base = self.base.get(field).filter(|b| b.from != self.side || b.restated[self.side]);
         base.is_some_and(|b| self.policy.entity.same(field, b.value.as_ref(), value))
     }
-}
-
-/// Whether it came from the other side, and this one was seen to hold it.
-fn is_set_here(base: &Agreed, side: Side) -> bool {
-    base.from != side && base.held[side].is_some()
 }
 
 /// Whether the base was decided in view of this moment. What was typed over ours came after it anyway.
