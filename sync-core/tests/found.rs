@@ -208,7 +208,9 @@ fn is_what_was_found_before_an_unanswered_write_not_taken_for_typed_over_it() {
         write_into_the_dark(&mut pair, 11);
         hear(&mut pair, Side::Right, FIRST_NAME, replaced(over, "Cid", seconds));
         read(&mut pair, Side::Right, 12, [(FIRST_NAME, shown("Cid"))]);
+        assert!(field(&pair, Side::Right, FIRST_NAME).missed.is_some(), "{over}: Bea may have been there");
         assert_eq!(on_the_left(&mut pair), None, "{over}");
+        assert_eq!(lost(&pair), [(Side::Right, Some("Cid"))], "{over}");
         assert_eq!(wanted(&pair, Side::Right)[&FIRST_NAME], text("Bea"), "{over}");
     }
 }
