@@ -13,8 +13,10 @@ pub enum Table {
     Meta,
     /// Webhooks acknowledged but not yet taken in.
     Inbox,
-    /// Pairs, by pair id.
+    /// What is believed of pairs, by pair id.
     Pairs,
+    /// What is under way for pairs, by pair id.
+    Work,
     /// Ways to find a pair: by record id, by match value.
     Index,
     /// Pairs with work to do.
@@ -27,8 +29,16 @@ pub enum Table {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 7] =
-        [Self::Meta, Self::Inbox, Self::Pairs, Self::Index, Self::Due, Self::Activities, Self::DeadLetters];
+    pub const ALL: [Self; 8] = [
+        Self::Meta,
+        Self::Inbox,
+        Self::Pairs,
+        Self::Work,
+        Self::Index,
+        Self::Due,
+        Self::Activities,
+        Self::DeadLetters,
+    ];
 
     /// Stable name, part of the storage format.
     #[must_use]
@@ -37,6 +47,7 @@ impl Table {
             Self::Meta => "meta",
             Self::Inbox => "inbox",
             Self::Pairs => "pairs",
+            Self::Work => "work",
             Self::Index => "index",
             Self::Due => "due",
             Self::Activities => "activities",

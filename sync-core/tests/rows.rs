@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use sync_core::journal::{Draft, IndexKey, Journal};
 use sync_core::model::entity::{EMAIL, PHONE};
 use sync_core::model::{
-    Activity, Agreed, By, ByField, Class, Due, Field, Fields, Known, Lost, Moment, OpId, Pair, PairId,
-    Pending, PerSide, Present, Properties, RecordId, Refusal, Refusals, Said, Seen, Sent, SentKind, Setback,
-    Shown, Side, Timestamp, Unsettled, Value,
+    Activity, Agreed, Belief, By, ByField, Class, Due, Field, Fields, Known, Lost, Moment, OpId, Pair,
+    PairId, Pending, PerSide, Present, Properties, RecordId, Refusal, Refusals, Said, Seen, Sent, SentKind,
+    Setback, Shown, Side, Timestamp, Unsettled, Value,
 };
-use sync_core::store::{Batch, Store, Table};
+use sync_core::store::{Batch, Change, Store, Table};
 use sync_core::stores::MemoryStore;
 
 fn at(ms: i64) -> Timestamp {
@@ -143,7 +143,7 @@ async fn is_a_store_of_format_1_opened_and_read() {
     assert_eq!(journal.pairs_after(None, 9).await.unwrap(), [busy(), plain.clone()]);
     assert_eq!(
         store.get(Table::Meta, b"format").await.unwrap().unwrap(),
-        "3",
+        "4",
         "from here on format 1 refuses it"
     );
     for pair in [busy(), plain] {
@@ -195,8 +195,54 @@ async fn is_what_is_as_in_most_rows_left_out() {
     keep(&journal, &id, Some(&Pair::new(id.clone()))).await;
     let row = store.get(Table::Pairs, b"abc-2").await.unwrap().unwrap();
     let unknown = r#"{"seen":"unknown"}"#;
-    let expected = format!(r#"{{"id":"abc-2","sides":{{"left":{unknown},"right":{unknown}}}}}"#);
+    let expected = format!(r#"{{"sides":{{"left":{unknown},"right":{unknown}}}}}"#);
     assert_eq!(row, expected);
+    assert_eq!(store.get(Table::Work, b"abc-2").await.unwrap(), None, "and of work that never was");
+}
+
+/// What a commit stores of a pair, by table.
+async fn rows_of(journal: &Journal, before: &Pair, now: &Pair) -> Vec<Table> {
+    let mut draft = Draft::new(journal.clone());
+    draft.change_pair(&now.id, Some(before), Some(now)).await.unwrap();
+    let change = |change: &Change| match change {
+        Change::Put(table, ..) | Change::Delete(table, _) => *table,
+    };
+    draft.take().changes.iter().map(change).collect()
+}
+
+#[tokio::test]
+async fn is_what_is_believed_left_alone_while_only_work_goes_on() {
+    let journal = Journal::open(Arc::new(MemoryStore::new())).await.unwrap();
+    let before = busy();
+    keep(&journal, &before.id, Some(&before)).await;
+    let mut now = before.clone();
+    now.ops += 1;
+    assert_eq!(rows_of(&journal, &before, &now).await, [Table::Work]);
+    now.read.left = Some(at(9));
+    assert_eq!(rows_of(&journal, &before, &now).await, [Table::Pairs, Table::Work]);
+    keep(&journal, &now.id, Some(&now)).await;
+    assert_eq!(journal.pair(&now.id).await.unwrap().as_ref(), Some(&now));
+    assert_eq!(journal.pairs_after(None, 9).await.unwrap(), [now.clone()]);
+    keep(&journal, &now.id, None).await;
+    assert_eq!(journal.pair(&now.id).await.unwrap(), None);
+    // Nothing of it comes back with the next of this name.
+    let stranger = Pair::new(now.id.clone());
+    keep(&journal, &now.id, Some(&stranger)).await;
+    assert_eq!(journal.pair(&now.id).await.unwrap(), Some(stranger));
+}
+
+#[tokio::test]
+async fn does_work_that_is_done_stay_done_where_an_older_row_still_has_it() {
+    let journal = Journal::open(Arc::new(old_store().await)).await.unwrap();
+    let idle = |pair: &Pair| Pair::new(pair.id.clone()).with_belief(Belief::clone(pair));
+    let done = idle(&busy());
+    keep(&journal, &done.id, Some(&done)).await;
+    assert_eq!(journal.pair(&done.id).await.unwrap(), Some(done), "only the work has changed");
+    let journal = Journal::open(Arc::new(old_store().await)).await.unwrap();
+    let mut other = busy();
+    other.read.left = Some(at(9));
+    keep(&journal, &other.id, Some(&other)).await;
+    assert_eq!(journal.pair(&other.id).await.unwrap(), Some(other), "only what is believed has changed");
 }
 
 /// A side with one of three records, and few enough values that they are often alike.
@@ -216,6 +262,10 @@ fn seen(content: Option<&(RecordId, Fields)>) -> Seen {
     let shown = |value: &Option<Value>| Shown::new(value.clone(), at(1), false, By::Nobody);
     let fields = fields.iter().map(|(field, value)| (field.clone(), shown(value))).collect();
     Seen::Present(Box::new(Present::new(id.clone(), fields, false)))
+}
+
+fn showing(id: PairId, left: Seen, right: Seen) -> Pair {
+    Pair::new(id).with_belief(Belief { sides: PerSide { left, right }, ..Belief::default() })
 }
 
 /// What may happen to a journal of two pairs.
@@ -258,10 +308,7 @@ proptest! {
                 match act {
                     Act::Keep(n, now) => {
                         let left = now.as_ref().map(|content| seen(content.as_ref()));
-                        let pair = left.map(|left| Pair {
-                            sides: PerSide { left, right: seen(None) },
-                            ..Pair::new(ids[n].clone())
-                        });
+                        let pair = left.map(|left| showing(ids[n].clone(), left, seen(None)));
                         keep(&journal, &ids[n], pair.as_ref()).await;
                         believed[n] = now.flatten();
                         shown.extend(believed[n].clone());
@@ -293,10 +340,7 @@ proptest! {
         left in prop::option::of(content()),
         right in prop::option::of(content()),
     ) {
-        let pair = Pair {
-            sides: PerSide { left: seen(left.as_ref()), right: seen(right.as_ref()) },
-            ..Pair::new(PairId::new("abc-1"))
-        };
+        let pair = showing(PairId::new("abc-1"), seen(left.as_ref()), seen(right.as_ref()));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let journal = Journal::open(Arc::new(MemoryStore::new())).await.unwrap();

@@ -10,8 +10,8 @@ use common::{at, id, purchase, settled, stranger, text};
 use sync_core::decide::gone;
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
 use sync_core::model::{
-    Author, Class, Entity, Field, Fields, Lost, News, OpId, Pair, PairId, PerSide, Properties, Record, Said,
-    Side, Sighting, Timestamp, Value,
+    Author, Belief, Class, Entity, Field, Fields, Lost, News, OpId, Pair, PairId, PerSide, Properties,
+    Record, Said, Side, Sighting, Timestamp, Value,
 };
 
 #[test]
@@ -102,7 +102,7 @@ fn how_much_is_kept_of_what_lost() {
         Lost { field: FIRST_NAME, side: Side::Left, said }
     };
     let mut pair = stranger();
-    let most = i64::try_from(Pair::HISTORY).unwrap();
+    let most = i64::try_from(Belief::HISTORY).unwrap();
     for second in (0..most).chain(0..most) {
         pair.remember(lost(second));
     }

@@ -22,11 +22,11 @@ pub struct Hint {
 /// Folds in that something happened to a record, without its content. `told` is the one field that is said to have
 /// changed. Unless it is our own echo or old news, the record must be read.
 pub fn hint(pair: &mut Pair, policy: &Policy, side: Side, hint: &Hint) -> Effect {
-    match &mut pair.sides[side] {
+    let (belief, sent) = pair.belief_and_sent();
+    match &mut belief.sides[side] {
         Seen::Absent { at, .. } if hint.at <= *at => return Effect::Stale,
         Seen::Present(present) => {
-            let sent = pair.sent[side].as_ref();
-            let effect = known(present, sent, policy, hint);
+            let effect = known(present, sent[side].as_ref(), policy, hint);
             if effect == Effect::Nothing && was_typed_before(present, policy, side, hint) {
                 return Effect::Changed;
             }

@@ -33,7 +33,9 @@ pub fn agree(pair: &mut Pair, policy: &Policy) {
         }
         // Whatever a side refused, nobody wants it there any more.
         for side in Side::BOTH {
-            pair.refused[side].fields.remove(field);
+            if pair.refused[side].fields.contains_key(field) {
+                pair.refused[side].fields.remove(field);
+            }
         }
         if pair.base.get(field) != Some(&verdict.agreed) {
             pair.base.insert(field.clone(), verdict.agreed);

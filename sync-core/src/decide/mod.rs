@@ -28,6 +28,6 @@ pub use hint::{Hint, hint};
 pub use link::{Links, named};
 pub use merge::agree;
 pub use observe::{Effect, Heard, Observation, Over, Source, gone, observe};
-pub use plan::{Op, Policy, is_blocked, plan};
+pub use plan::{Op, Policy, agree_and_plan, is_blocked, plan};
 pub use resolve::{ConflictResolver, LastWriterWins, PreferSide, Rival};
 pub use settle::{Outcome, intend, not_found, not_ours, restate, settle};

@@ -102,14 +102,15 @@ pub fn observe(pair: &mut Pair, policy: &Policy, side: Side, seen: &Observation)
         Seen::Present(present) => present.id = seen.id.clone(),
         _ => pair.sides[side] = first_sighting(pair, policy, side, seen),
     }
-    let Seen::Present(present) = &mut pair.sides[side] else { return Effect::Nothing };
+    let (belief, sent) = pair.belief_and_sent();
+    let Seen::Present(present) = &mut belief.sides[side] else { return Effect::Nothing };
     let mut fold = Fold {
         policy,
         side,
         present,
         // Words about no field of ours meet no edit on their way.
-        sent: pair.sent[side].as_ref().filter(|sent| !sent.fields.is_empty()),
-        base: &pair.base,
+        sent: sent[side].as_ref().filter(|sent| !sent.fields.is_empty()),
+        base: &belief.base,
         landed: Vec::new(),
         again: Vec::new(),
         lost: Vec::new(),
@@ -209,16 +210,17 @@ fn met_what_was_there(over: u32, base: Option<u32>, agreed: &Agreed, side: Side)
 
 /// The base moves to what was sent for `field`: the side was seen to hold it.
 fn land(pair: &mut Pair, side: Side, field: &Field) {
-    let since = pair.present(side).and_then(|p| p.fields.get(field)).map(|shown| shown.at);
-    let Some(sent) = &pair.sent[side] else { return };
+    let (belief, sent) = pair.belief_and_sent();
+    let since = belief.present(side).and_then(|p| p.fields.get(field)).map(|shown| shown.at);
+    let Some(sent) = &sent[side] else { return };
     if let Some(agreed) = sent.fields.get(field) {
         let mut agreed = agreed.clone();
         agreed.set_on(side, since);
-        pair.base.insert(field.clone(), agreed);
-        if let Some(shown) = pair.present_mut(side).and_then(|p| p.fields.get_mut(field)) {
+        belief.base.insert(field.clone(), agreed);
+        if let Some(shown) = belief.present_mut(side).and_then(|p| p.fields.get_mut(field)) {
             shown.missed = None;
         }
-    } else if let Some(base) = pair.base.get_mut(field)
+    } else if let Some(base) = belief.base.get_mut(field)
         && sent.restated.get(field) == Some(&base.value)
     {
         base.restated_on(side, since);

@@ -19,7 +19,7 @@ use crate::model::{
 };
 
 use super::link::{Links, missing};
-use super::merge::verdict;
+use super::merge::{agree, verdict};
 use super::resolve::ConflictResolver;
 
 /// What the brain must know besides the pair.
@@ -128,21 +128,34 @@ impl Op {
 /// What would make the sides agree. Empty when they do, when words are in flight, or when nothing can be done.
 #[must_use]
 pub fn plan(pair: &Pair, policy: &Policy) -> Vec<Op> {
-    let looks: Vec<Op> = Side::BOTH.into_iter().filter_map(|side| look(pair, policy, side)).collect();
-    if !looks.is_empty() || Side::BOTH.into_iter().any(|side| pair.sent[side].is_some()) {
+    looks(pair, policy).unwrap_or_else(|| with_the_rest(writes(pair, policy), pair, policy))
+}
+
+/// [`agree`], then [`plan`]. What is believed is judged once: where there is nothing to be written, the pair remembers that until
+/// something else is believed.
+pub fn agree_and_plan(pair: &mut Pair, policy: &Policy) -> Vec<Op> {
+    if !pair.is_at_rest() {
+        agree(pair, policy);
+    }
+    if let Some(looks) = looks(pair, policy) {
         return looks;
     }
-    let mut ops: Vec<Op> = Side::BOTH.into_iter().filter_map(|side| write(pair, policy, side)).collect();
-    ops.extend(emit(pair, policy));
-    if ops.is_empty() {
-        ops.extend(Side::BOTH.into_iter().filter_map(|side| link(pair, policy, side)));
+    let mut ops = Vec::new();
+    if !pair.is_at_rest() {
+        ops = writes(pair, policy);
+        if ops.is_empty() {
+            pair.rest();
+        }
     }
-    ops
+    with_the_rest(ops, pair, policy)
 }
 
 /// Whether the sides would not agree even if every plan succeeded, because one of them refuses something.
 #[must_use]
 pub fn is_blocked(pair: &Pair, policy: &Policy) -> bool {
+    if pair.refused == PerSide::default() {
+        return false;
+    }
     let mut willing = pair.clone();
     willing.refused = PerSide::default();
     willing.sent = PerSide::default();
@@ -150,6 +163,26 @@ pub fn is_blocked(pair: &Pair, policy: &Policy) -> bool {
         let refuses = pair.refused[side] != Refusals::default();
         refuses && write(pair, policy, side).is_none() && write(&willing, policy, side).is_some()
     })
+}
+
+/// What must be looked at before anything is planned; none if that is nothing, and no words are in flight.
+fn looks(pair: &Pair, policy: &Policy) -> Option<Vec<Op>> {
+    let looks: Vec<Op> = Side::BOTH.into_iter().filter_map(|side| look(pair, policy, side)).collect();
+    let in_flight = Side::BOTH.into_iter().any(|side| pair.sent[side].is_some());
+    (in_flight || !looks.is_empty()).then_some(looks)
+}
+
+fn writes(pair: &Pair, policy: &Policy) -> Vec<Op> {
+    Side::BOTH.into_iter().filter_map(|side| write(pair, policy, side)).collect()
+}
+
+/// Besides what is to be written, activities are told; links are for when there is nothing else.
+fn with_the_rest(mut ops: Vec<Op>, pair: &Pair, policy: &Policy) -> Vec<Op> {
+    ops.extend(emit(pair, policy));
+    if ops.is_empty() {
+        ops.extend(Side::BOTH.into_iter().filter_map(|side| link(pair, policy, side)));
+    }
+    ops
 }
 
 /// What must be looked at before anything is written.

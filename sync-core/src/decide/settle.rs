@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    Agreed, Author, By, ByField, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId, Refusal,
-    Seen, Sent, SentKind, Shown, Side, Timestamp, Value,
+    Agreed, Author, Belief, By, ByField, Field, Fields, Known, OpId, Pair, Present, Properties, RecordId,
+    Refusal, Seen, Sent, SentKind, Shown, Side, Timestamp, Value,
 };
 
 use super::link::told;
@@ -80,8 +80,9 @@ pub fn restate(pair: &mut Pair, policy: &Policy, side: Side, fields: impl IntoIt
         let shown = pair.present(side).and_then(|p| p.fields.get(&field)).map(|s| s.value.clone());
         let (Some(shown), Some(base)) = (shown, pair.base.get(&field)) else { continue };
         let same = policy.entity.same(&field, shown.as_ref(), base.value.as_ref());
+        let value = base.value.clone();
         if let Some(sent) = pair.sent[side].as_mut().filter(|s| same && !s.fields.contains_key(&field)) {
-            sent.restated.insert(field, base.value.clone());
+            sent.restated.insert(field, value);
         }
     }
 }
@@ -171,7 +172,8 @@ fn done(
     if sent.kind == SentKind::Create {
         adopt(pair, side, id, &shown, at);
     }
-    let Seen::Present(present) = &mut pair.sides[side] else { return };
+    let belief: &mut Belief = pair;
+    let Seen::Present(present) = &mut belief.sides[side] else { return };
     if sent.link.is_some() {
         present.linked = sent.link;
     }
@@ -181,24 +183,24 @@ fn done(
         if !policy.entity.same(&field, now_shown.as_ref(), agreed.value.as_ref()) {
             let reason = "the system stored it differently".to_owned();
             let refusal = Refusal { value: agreed.value.clone(), reason, with: Fields::new() };
-            pair.refused[side].fields.insert(field.clone(), refusal);
+            belief.refused[side].fields.insert(field.clone(), refusal);
         } else {
-            pair.refused[side].fields.remove(&field);
+            belief.refused[side].fields.remove(&field);
         }
         let new = Shown::new(now_shown.clone(), at, true, By::Us);
         show(present, &field, new, &agreed.heard[side]);
         if let Some(shown) = present.fields.get_mut(&field) {
             shown.missed = None;
         }
-        pair.base.insert(field, agreed);
+        belief.base.insert(field, agreed);
     }
     for (field, value) in sent.restated {
-        let Some(base) = pair.base.get_mut(&field).filter(|b| b.value == value) else { continue };
+        let Some(base) = belief.base.get_mut(&field).filter(|b| b.value == value) else { continue };
         base.restated_on(side, Some(at));
         let new = Shown::new(value, at, true, By::Us);
         show(present, &field, new, &base.heard[side]);
     }
-    pair.refused[side].whole = None;
+    belief.refused[side].whole = None;
 }
 
 /// The record we created is there. Its echo may have told us before.

@@ -1,6 +1,6 @@
 //! From the wire to the inbox: a delivery is acknowledged once its news is durable, and not before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -45,10 +45,14 @@ impl Engine {
     }
 }
 
+/// Most arrivals that are kept at hand besides being on disk. Some 200 KiB.
+const AT_HAND: usize = 256;
+
 /// The inbox: durable, and read in order of number.
 ///
 /// Concurrent deliveries share commits, so a higher number may be on disk before a lower one. Readers stop short of the
-/// lowest number whose commit is still under way, or they would pass it by.
+/// lowest number whose commit is still under way, or they would pass it by. What arrived last is at hand, so that a reader who
+/// keeps up need not read it back from the disk.
 pub(super) struct Inbox {
     journal: Journal,
     numbers: Mutex<Numbers>,
@@ -60,19 +64,37 @@ struct Numbers {
     next: u64,
     /// The first numbers of the deliveries on their way to the disk.
     under_way: BTreeSet<u64>,
+    /// Some of those that are on disk.
+    at_hand: BTreeMap<u64, Arrival>,
+}
+
+impl Numbers {
+    fn settled(&self) -> u64 {
+        self.under_way.first().copied().unwrap_or(self.next)
+    }
 }
 
 impl Inbox {
     pub(super) async fn open(journal: Journal) -> Result<Arc<Self>, StoreError> {
         let next = journal.inbox_end().await?;
-        let numbers = Mutex::new(Numbers { next, under_way: BTreeSet::new() });
+        let numbers = Mutex::new(Numbers { next, under_way: BTreeSet::new(), at_hand: BTreeMap::new() });
         Ok(Arc::new(Self { journal, numbers, mail: Notify::new() }))
     }
 
     /// Every number below this is on disk, or never will be.
     pub(super) fn settled(&self) -> u64 {
-        let numbers = self.lock();
-        numbers.under_way.first().copied().unwrap_or(numbers.next)
+        self.lock().settled()
+    }
+
+    /// What is next from number `from` on, at most `limit` arrivals, as far as it is at hand. What comes after that is on disk, if
+    /// it is settled and arrived at all.
+    pub(super) fn take(&self, from: u64, limit: usize) -> Vec<(u64, Arrival)> {
+        let mut numbers = self.lock();
+        let settled = numbers.settled();
+        // What comes before was read from the disk meanwhile.
+        numbers.at_hand = numbers.at_hand.split_off(&from);
+        let consecutive = (from..settled).take(limit);
+        consecutive.map_while(|number| Some((number, numbers.at_hand.remove(&number)?))).collect()
     }
 
     /// Commits in a task of its own: a sender that hangs up must not leave a number of which nobody knows whether it will
@@ -86,6 +108,9 @@ impl Inbox {
         let inbox = Arc::clone(inbox);
         let commit = tokio::spawn(async move {
             let result = inbox.journal.commit(draft.take()).await;
+            if result.is_ok() {
+                inbox.keep_at_hand(first, arrivals);
+            }
             inbox.arrived(first);
             result
         });
@@ -105,6 +130,12 @@ impl Inbox {
     pub(super) fn arrived(&self, first: u64) {
         self.lock().under_way.remove(&first);
         self.mail.notify_one();
+    }
+
+    fn keep_at_hand(&self, first: u64, arrivals: Vec<Arrival>) {
+        let at_hand = &mut self.lock().at_hand;
+        let room = AT_HAND.saturating_sub(at_hand.len());
+        at_hand.extend((first..).zip(arrivals).take(room));
     }
 
     fn lock(&self) -> MutexGuard<'_, Numbers> {

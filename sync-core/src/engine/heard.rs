@@ -1,7 +1,7 @@
 //! What was heard of lately.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::model::News;
 
@@ -20,8 +20,7 @@ impl Heard {
     /// Notes news; gives whether it was not there.
     pub(super) fn note(&mut self, news: &News) -> bool {
         let mut hasher = DefaultHasher::new();
-        // News is plain data with text keys: this cannot fail, and if it did, something would be heard once more.
-        hasher.write(&serde_json::to_vec(news).unwrap_or_default());
+        news.hash(&mut hasher);
         let print = hasher.finish();
         let is_new = self.known.insert(print);
         if is_new {

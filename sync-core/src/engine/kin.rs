@@ -212,10 +212,11 @@ impl Ledger {
                 _ => pair.aliases[side].push(id),
             }
         }
+        let history = other.history.clone();
         pair.activities.extend(other.activities);
         pair.unsettled.events += other.unsettled.events;
         pair.unsettled.changed |= other.unsettled.changed;
-        for lost in other.history {
+        for lost in history {
             pair.remember(lost);
         }
         Ok(())

@@ -18,7 +18,7 @@ use super::repair::Repair;
 use super::{Settings, Status, System};
 use crate::clock::{Clock, TokioClock};
 use crate::decide::{ConflictResolver, Policy};
-use crate::journal::{Backfill, Counts, Draft, Journal, Meta};
+use crate::journal::{Arrival, Backfill, Counts, Draft, Journal, Meta};
 use crate::layers::Permit;
 use crate::model::{Class, Due, Entity, News, Pair, PairId, PerSide, RecordId, Side, Timestamp};
 use crate::retry::{Budget, Schedule};
@@ -277,15 +277,24 @@ impl Ledger {
             return Ok(());
         }
         let settled = self.inbox.settled();
+        let at_hand = self.inbox.take(self.mail_from, MAIL);
+        if !at_hand.is_empty() {
+            return self.hear_all(at_hand).await;
+        }
         let mail = self.journal.inbox(self.mail_from, MAIL).await?;
         let more = mail.len() == MAIL;
-        for (number, arrival) in mail.into_iter().take_while(|(number, _)| *number < settled) {
-            self.mail_from = number + 1;
-            self.hear(number, arrival.side, arrival.news).await?;
-        }
+        self.hear_all(mail.into_iter().take_while(|(number, _)| *number < settled)).await?;
         if !more {
             // Numbers without a row were never acknowledged.
             self.mail_from = settled;
+        }
+        Ok(())
+    }
+
+    async fn hear_all(&mut self, mail: impl IntoIterator<Item = (u64, Arrival)>) -> Result<(), StoreError> {
+        for (number, arrival) in mail {
+            self.mail_from = number + 1;
+            self.hear(number, arrival.side, arrival.news).await?;
         }
         Ok(())
     }
@@ -312,6 +321,9 @@ impl Ledger {
         for (id, (stored, pair)) in std::mem::take(&mut self.open) {
             let due = |p: Option<&Pair>| p.and_then(|p| p.due);
             if stored.as_deref() == pair.as_ref() {
+                if !self.busy.contains(&id) {
+                    self.hot.release(id);
+                }
                 continue;
             }
             let (before, after) = (due(stored.as_deref()), due(pair.as_ref()));
@@ -319,8 +331,8 @@ impl Ledger {
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             self.count_held(stored.as_deref(), pair.as_ref());
-            let row = self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
-            closed.push((id, pair, row));
+            self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
+            closed.push((id, pair));
         }
         if self.stored_meta.as_ref() != Some(&self.meta) {
             self.draft.put_meta(&self.meta);
@@ -332,9 +344,10 @@ impl Ledger {
         for first in self.posted.drain(..) {
             self.inbox.arrived(first);
         }
-        for (id, pair, row) in closed {
+        for (id, pair) in closed {
             match pair {
-                Some(pair) => self.hot.insert(id, pair, row),
+                Some(pair) if self.busy.contains(&id) => self.hot.hold(id, pair),
+                Some(pair) => self.hot.insert(id, pair),
                 None => self.hot.remove(&id),
             }
         }

@@ -7,7 +7,7 @@ use super::hold::is_blanking;
 use super::lanes::{Kind, Lane, Subject};
 use super::ledger::{Desk, Ledger, SPACING};
 use crate::connector::{Link, Lookup as LookupFor, Write, WriteBody};
-use crate::decide::{Op, agree, intend, plan, restate};
+use crate::decide::{Op, agree_and_plan, intend, restate};
 use crate::mapping::Mapping;
 use crate::model::{Agreed, Class, Due, Field, Pair, PairId, PerSide, Properties, RecordId, Side, Timestamp};
 use crate::store::StoreError;
@@ -36,8 +36,7 @@ impl Ledger {
         if !busy {
             recover(pair);
         }
-        agree(pair, &policy);
-        let ops = plan(pair, &policy);
+        let ops = agree_and_plan(pair, &policy);
         let op = Self::first_allowed(held, pair, ops);
         if !busy && op.as_ref().is_none_or(Op::is_link) {
             self.close(id).await?;
@@ -177,8 +176,7 @@ impl Ledger {
         let (policy, held) = (self.policy.clone(), self.held());
         let Some(pair) = self.pair(id).await? else { return Ok(None) };
         recover(pair);
-        agree(pair, &policy);
-        let ops = plan(pair, &policy);
+        let ops = agree_and_plan(pair, &policy);
         let op = Self::first_allowed(held, pair, ops).filter(|op| op.side() == side);
         if op.is_none() {
             self.file(id).await?;

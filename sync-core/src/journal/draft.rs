@@ -142,7 +142,7 @@ impl Draft {
     }
 
     /// Stores a pair as it is now, or removes it, and its prints in the index with it. `before`: the pair as it is stored, if it
-    /// is. Gives the length of its row in bytes.
+    /// is.
     ///
     /// # Errors
     /// As [`Store::get`](crate::store::Store::get).
@@ -151,12 +151,19 @@ impl Draft {
         id: &PairId,
         before: Option<&Pair>,
         now: Option<&Pair>,
-    ) -> Result<usize, StoreError> {
-        self.change_prints(id, before, now).await?;
-        let row = now.map(encode);
-        let length = row.as_ref().map_or(0, Bytes::len);
-        self.changes.insert((Table::Pairs, Bytes::from(id.as_str().to_owned())), row);
-        Ok(length)
+    ) -> Result<(), StoreError> {
+        let key = Bytes::from(id.as_str().to_owned());
+        let believed = before.map(Pair::belief) == now.map(Pair::belief);
+        if !believed {
+            self.change_prints(id, before, now).await?;
+            self.changes.insert((Table::Pairs, key.clone()), now.map(|pair| encode(&**pair)));
+        }
+        // What is believed may stand in a row of an older format, which has the work in it as well and is about to go.
+        let works = |pair: Option<&Pair>| pair.is_some_and(|pair| !pair.is_idle());
+        if believed || now.is_none() || works(before) || works(now) {
+            self.changes.insert((Table::Work, key), now.map(encode));
+        }
+        Ok(())
     }
 
     /// Makes the index tell of a pair that is stored what it believes of its records: rows of older formats do not.

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
-//! | pairs | pair id | [`Pair`] |
+//! | pairs | pair id | [`Belief`]: what is believed of it |
+//! | work | pair id | [`Pair`]: the work for it; none if there never was any. In rows of older formats it is part of the row in `pairs` |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id; that of a record also has a print of what the pair believes of it |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | index | `s/<pair id>`: it was absorbed | the pair that survives |
@@ -237,7 +238,10 @@ impl Journal {
     /// # Errors
     /// As [`Store::get`].
     pub async fn pair(&self, id: &PairId) -> Result<Option<Pair>, StoreError> {
-        decode_option(self.store.get(Table::Pairs, id.as_str().as_bytes()).await?)
+        let key = id.as_str().as_bytes();
+        let Some(belief) = self.store.get(Table::Pairs, key).await? else { return Ok(None) };
+        let work = self.store.get(Table::Work, key).await?;
+        decode_pair(id.as_str(), &belief, work.as_ref()).map(Some)
     }
 
     /// The pair a key of the index leads to, by way of those that were absorbed.
@@ -260,8 +264,15 @@ impl Journal {
     /// As [`Store::scan`].
     pub async fn pairs_after(&self, after: Option<&PairId>, limit: usize) -> Result<Vec<Pair>, StoreError> {
         let from = after.map_or(Vec::new(), |id| [id.as_str().as_bytes(), b"\0"].concat());
-        let rows = self.store.scan(Table::Pairs, &from, limit).await?;
-        rows.iter().map(|(_, row)| decode(row)).collect()
+        let beliefs = self.store.scan(Table::Pairs, &from, limit).await?;
+        // Not every pair has such a row, so these reach at least as far.
+        let work: BTreeMap<Bytes, Bytes> =
+            self.store.scan(Table::Work, &from, limit).await?.into_iter().collect();
+        let unreadable = |_| StoreError::Damaged("unreadable key of a pair".to_owned());
+        let whole = |(key, belief): &(Bytes, Bytes)| {
+            decode_pair(std::str::from_utf8(key).map_err(unreadable)?, belief, work.get(key))
+        };
+        beliefs.iter().map(whole).collect()
     }
 
     /// Up to `limit` places in the queue of a side, after `after`, in order of service.
@@ -371,6 +382,16 @@ fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(row).map_err(|e| {
         StoreError::Damaged(format!("unreadable {} at column {}", std::any::type_name::<T>(), e.column()))
     })
+}
+
+/// A pair from its two rows. Without work, and unless one of an older format that is both, its row begins with what was seen.
+fn decode_pair(id: &str, belief: &[u8], work: Option<&Bytes>) -> Result<Pair, StoreError> {
+    let pair = match work {
+        Some(work) => decode(work)?,
+        None if belief.starts_with(br#"{"sides""#) => Pair::new(PairId::new(id)),
+        None => decode::<Pair>(belief)?,
+    };
+    Ok(pair.with_belief(decode(belief)?))
 }
 
 fn decode_option<T: DeserializeOwned>(row: Option<Bytes>) -> Result<Option<T>, StoreError> {

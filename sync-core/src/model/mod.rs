@@ -1,5 +1,6 @@
 //! Plain data: the words the rest of the crate is written in. No I/O, no clock, no randomness.
 
+mod belief;
 mod by_field;
 pub mod entity;
 mod field;
@@ -11,14 +12,13 @@ mod shown;
 mod side;
 mod time;
 
+pub use belief::{Agreed, Belief, Lost, Present, Refusal, Refusals, Seen};
 pub use by_field::{ByField, Iter};
 pub use entity::{Compare, Entity};
 pub use field::{Field, Fields, Properties, Value};
 pub use ids::{OpId, PairId, RecordId};
 pub use news::{Activity, Author, Class, Edit, News, Record, Sighting};
-pub use pair::{
-    Agreed, Due, Lost, Pair, Pending, Present, Refusal, Refusals, Seen, Sent, SentKind, Setback, Unsettled,
-};
+pub use pair::{Due, Pair, Pending, Sent, SentKind, Setback, Unsettled};
 pub use shown::{By, Known, Moment, Said, Shown, print};
 pub use side::{PerSide, Side};
 pub use time::Timestamp;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{OpId, PairId, Properties, RecordId, Timestamp, Value};
 
 /// Who made a change, as far as the system says.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Author {
     /// This engine. The operation is named when the system carries its id back.
@@ -35,7 +35,7 @@ pub enum Class {
 }
 
 /// One entry of a property's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Edit {
     /// What the property was set to.
     pub value: Option<Value>,
@@ -46,7 +46,7 @@ pub struct Edit {
 }
 
 /// A record as its system holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
     /// The system's id for it, as returned (which may differ from the id that was asked for, after a merge).
     pub id: RecordId,
@@ -94,7 +94,7 @@ impl Record {
 }
 
 /// An append-only happening of a record, for example a purchase. It is told to the other side exactly once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Activity {
     /// Identifies the happening for ever: the same id is never told twice.
     pub id: String,
@@ -105,7 +105,7 @@ pub struct Activity {
 }
 
 /// A snapshot of a record together with what is known of the change that led to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sighting {
     /// The record as of `at`.
     pub record: Record,
@@ -128,7 +128,7 @@ impl Sighting {
 }
 
 /// One piece of news out of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
     /// A record with its content, so that nothing needs to be read.

@@ -1,45 +1,37 @@
 //! One thing as two systems know it: everything the engine remembers, in one piece of plain data.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
-use super::seen_row::SeenRow;
 use crate::model::{
-    Activity, ByField, Class, Field, Fields, Known, OpId, PairId, PerSide, Properties, RecordId, Said, Shown,
-    Side, Timestamp, Value,
+    Activity, Agreed, Belief, ByField, Class, Fields, OpId, PairId, PerSide, Properties, RecordId, Side,
+    Timestamp,
 };
 
-/// One thing as two systems know it.
+/// One thing as two systems know it: what is believed of it, and the work that is under way for it.
+///
+/// What is believed reads as if it stood here (`pair.sides`), and copies of a pair share it until one of them comes to believe
+/// something else: most steps of the work change nothing of it. As a row, this is the work alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Its name, which is also the mark left in records we create.
     pub id: PairId,
-    /// What each side was last seen to hold.
-    pub sides: PerSide<Seen>,
-    /// Further records of the same thing on a side: their activities count, their edits do not.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub aliases: PerSide<Vec<RecordId>>,
-    /// What both sides last agreed on, field by field.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub base: ByField<Agreed>,
-    /// When each side's record was last read with its past, by that side's clock.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub read: PerSide<Option<Timestamp>>,
+    #[serde(skip)]
+    belief: Arc<Belief>,
+    #[serde(skip)]
+    at_rest: Memo,
     /// Words in flight to each side: committed before the call, cleared when its outcome is known.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sent: PerSide<Option<Sent>>,
-    /// Values a side will not take, and why. Forgotten when another value is wanted.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub refused: PerSide<Refusals>,
     /// On which sides the brake holds something back.
     #[serde(default, skip_serializing_if = "is_default")]
     pub held: PerSide<bool>,
     /// Happenings still to be told, with the side they come from.
     #[serde(default, skip_serializing_if = "is_default")]
     pub activities: Vec<Pending>,
-    /// Edits that lost against a concurrent one, newest last, at most [`Pair::HISTORY`].
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub history: Vec<Lost>,
     /// Events whose effect is not settled yet.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unsettled: Unsettled,
@@ -57,105 +49,9 @@ pub struct Pair {
     pub due: Option<Due>,
 }
 
-/// What a side was last seen to hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "seen", rename_all = "snake_case", try_from = "SeenRow")]
-pub enum Seen {
-    /// No record is known. `looked`: we asked the system and it had none.
-    Unknown {
-        /// Whether the system was asked.
-        #[serde(default, skip_serializing_if = "is_default")]
-        looked: bool,
-    },
-    /// The record was deleted.
-    Absent {
-        /// The record that was.
-        id: RecordId,
-        /// When it went, by the side's clock.
-        at: Timestamp,
-    },
-    /// The record is there.
-    Present(Box<Present>),
-}
-
-/// A record that is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Present {
-    /// The record.
-    pub id: RecordId,
-    /// Content, field by field. A field that is missing was never told.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub fields: ByField<Shown>,
-    /// We must read before we trust `fields`.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub doubt: bool,
-    /// Counts what this side has told us, so that a read can tell whether anything was heard since it was asked.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub heard: u32,
-    /// The record of the other side that this one was last known to name as its twin. A person may have changed or
-    /// blanked that since: it is written once, not guarded.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub linked: Option<RecordId>,
-    /// Further match values by which its system knows it, as of the last read.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub also_known_as: Vec<Value>,
-}
-
-/// A value both sides agreed on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agreed {
-    /// The value.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub value: Option<Value>,
-    /// The side on which it was typed.
-    pub from: Side,
-    /// When, by that side's clock.
-    pub at: Timestamp,
-    /// For each side, the edits that had been taken into account: they are settled.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub heard: PerSide<Known>,
-    /// For each side, since when, by its clock, it was seen to hold the value: only an edit that was made there since then
-    /// can have been made in view of it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub held: PerSide<Option<Timestamp>>,
-    /// For each side, since when an attempt to set it that nobody answered may have done so.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub tried: PerSide<Option<Timestamp>>,
-    /// For each side, whether a write of ours set the value there once more, beside what it was for.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub restated: PerSide<bool>,
-    /// For each side, whether it only happened to hold the value when that was typed on the other one once more: an edit made
-    /// here may know nothing of it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub chance: PerSide<bool>,
-    /// The edit of the other side that lost against it, if its time was only known from a look: when that is told, the other
-    /// may turn out to be the later one.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub beaten: Option<Said>,
-}
-
-impl Agreed {
-    /// The values alone, field by field.
-    #[must_use]
-    pub fn values(fields: &ByField<Self>) -> Fields {
-        fields.iter().map(|(field, agreed)| (field.clone(), agreed.value.clone())).collect()
-    }
-
-    /// We have set the value on a side, which shows it since then.
-    pub(crate) fn set_on(&mut self, side: Side, since: Option<Timestamp>) {
-        self.held[side] = since;
-        self.chance[side] = false;
-        self.restated[side] |= self.from == side;
-    }
-
-    /// A write of ours to a side that held the value has set it once more.
-    pub(crate) fn restated_on(&mut self, side: Side, at: Option<Timestamp>) {
-        self.restated[side] = true;
-        if std::mem::take(&mut self.chance[side]) {
-            self.held[side] = at;
-        }
-    }
-}
+/// Something that was found out about a pair and can be found out again: two pairs are the same with and without it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Memo(bool);
 
 /// What a write is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,31 +97,6 @@ pub struct Sent {
     pub again: bool,
 }
 
-/// What a side will not take.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusals {
-    /// By field: the value and the vendor's reason.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub fields: ByField<Refusal>,
-    /// The whole content, where the vendor blames no field.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub whole: Option<(Fields, String)>,
-}
-
-/// A value a side will not take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The value.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub value: Option<Value>,
-    /// Why not.
-    pub reason: String,
-    /// The values that were blamed together with it. When one of them changes, this one deserves another try: two
-    /// fields may share a property of the system.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub with: Fields,
-}
-
 /// A happening to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
@@ -236,17 +107,6 @@ pub struct Pending {
     /// Set when the other side would not take it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub refused: Option<String>,
-}
-
-/// An edit that lost against a concurrent one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
-    /// The field.
-    pub field: Field,
-    /// The side it was typed on.
-    pub side: Side,
-    /// What was typed, and when.
-    pub said: Said,
 }
 
 /// Events whose effect is not settled yet.
@@ -281,23 +141,16 @@ pub struct Due {
 }
 
 impl Pair {
-    /// Most lost edits remembered for a pair.
-    pub const HISTORY: usize = 32;
-
     /// A pair nothing is known about.
     #[must_use]
     pub fn new(id: PairId) -> Self {
         Self {
             id,
-            sides: PerSide::from_fn(|_| Seen::Unknown { looked: false }),
-            aliases: PerSide::default(),
-            base: ByField::new(),
-            read: PerSide::default(),
+            belief: Arc::default(),
+            at_rest: Memo::default(),
             sent: PerSide::default(),
-            refused: PerSide::default(),
             held: PerSide::default(),
             activities: Vec::new(),
-            history: Vec::new(),
             unsettled: Unsettled::default(),
             ops: 0,
             class: Class::default(),
@@ -306,39 +159,36 @@ impl Pair {
         }
     }
 
-    /// The record on a side, if it is there.
+    /// The same work for a thing of which this is believed.
     #[must_use]
-    pub fn present(&self, side: Side) -> Option<&Present> {
-        match &self.sides[side] {
-            Seen::Present(present) => Some(present),
-            _ => None,
-        }
+    pub fn with_belief(self, belief: Belief) -> Self {
+        Self { belief: Arc::new(belief), at_rest: Memo::default(), ..self }
     }
 
-    /// The record on a side, if it is there.
-    pub fn present_mut(&mut self, side: Side) -> Option<&mut Present> {
-        match &mut self.sides[side] {
-            Seen::Present(present) => Some(present),
-            _ => None,
-        }
+    /// What is believed. Copies that came to believe nothing else share it, so that comparing them costs nothing.
+    pub(crate) const fn belief(&self) -> &Arc<Belief> {
+        &self.belief
     }
 
-    /// The id of the record on a side, also after it was deleted.
-    #[must_use]
-    pub fn record_id(&self, side: Side) -> Option<&RecordId> {
-        match &self.sides[side] {
-            Seen::Present(present) => Some(&present.id),
-            Seen::Absent { id, .. } => Some(id),
-            Seen::Unknown { .. } => None,
-        }
+    /// What is believed, to be changed, and the words in flight beside it.
+    pub(crate) fn belief_and_sent(&mut self) -> (&mut Belief, &PerSide<Option<Sent>>) {
+        self.at_rest = Memo(false);
+        (Arc::make_mut(&mut self.belief), &self.sent)
     }
 
-    /// The content a side shows.
-    #[must_use]
-    pub fn fields(&self, side: Side) -> Fields {
-        self.present(side)
-            .map(|p| p.fields.iter().map(|(f, s)| (f.clone(), s.value.clone())).collect())
-            .unwrap_or_default()
+    /// Whether there is no work, and never was any.
+    pub(crate) fn is_idle(&self) -> bool {
+        *self == Self { belief: Arc::clone(&self.belief), ..Self::new(self.id.clone()) }
+    }
+
+    /// Whether it is known of what is believed that the sides agree, as far as they can.
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        self.at_rest.0
+    }
+
+    /// Remembers that, until something else is believed.
+    pub(crate) const fn rest(&mut self) {
+        self.at_rest = Memo(true);
     }
 
     /// Names the next operation.
@@ -352,31 +202,27 @@ impl Pair {
     pub fn of_op(op: &OpId) -> Option<PairId> {
         op.as_str().rsplit_once('.').map(|(pair, _)| PairId::new(pair))
     }
+}
 
-    /// Remembers an edit that lost.
-    pub fn remember(&mut self, lost: Lost) {
-        if self.history.contains(&lost) {
-            return;
-        }
-        if self.history.len() == Self::HISTORY {
-            self.history.remove(0);
-        }
-        self.history.push(lost);
+impl Deref for Pair {
+    type Target = Belief;
+
+    fn deref(&self) -> &Belief {
+        &self.belief
     }
 }
 
-impl Present {
-    /// A record of which nothing was heard yet but this.
-    #[must_use]
-    pub fn new(id: RecordId, fields: ByField<Shown>, doubt: bool) -> Self {
-        Self { id, fields, doubt, heard: 0, linked: None, also_known_as: Vec::new() }
+impl DerefMut for Pair {
+    fn deref_mut(&mut self) -> &mut Belief {
+        self.at_rest = Memo(false);
+        Arc::make_mut(&mut self.belief)
     }
 }
 
-impl Seen {
-    /// A record known only by its id, which must be read.
-    #[must_use]
-    pub fn unread(id: RecordId) -> Self {
-        Self::Present(Box::new(Present::new(id, ByField::new(), true)))
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
+
+impl Eq for Memo {}

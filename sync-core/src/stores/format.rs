@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::store::{Batch, Precondition, Store, StoreError, Table};
 
 /// The format this version writes, and the newest it can read.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Where the version is kept, in [`Table::Meta`], as decimal text.
 const KEY: &[u8] = b"format";
@@ -18,10 +18,10 @@ type Migration =
     for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 /// How to come from format 1 to 2, from 2 to 3, and so on to [`FORMAT`].
-const MIGRATIONS: [Migration; FORMAT as usize - 1] = [as_they_are_written; 2];
+const MIGRATIONS: [Migration; FORMAT as usize - 1] = [as_they_are_written; 3];
 
 /// Since format 2 a pair's row leaves out what is as in most; since format 3 the index holds prints of what pairs believe, which
-/// in format 2 stood in their rows. Older rows are still read, and become new ones when they are next written, or when a sweep
+/// in format 2 stood in their rows; since format 4 the work for a pair has a row of its own. Older rows are still read, and become new ones when they are next written, or when a sweep
 /// first finds them without a print: there is nothing to do at once.
 fn as_they_are_written(_: &dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
     Box::pin(std::future::ready(Ok(())))

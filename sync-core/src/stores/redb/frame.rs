@@ -141,6 +141,7 @@ const fn number(table: Table) -> u8 {
         Table::Due => 4,
         Table::Activities => 5,
         Table::DeadLetters => 6,
+        Table::Work => 7,
     }
 }
 
