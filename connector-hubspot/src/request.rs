@@ -7,6 +7,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT}
 use http::{Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use sync_core::connector::{Cursor, Error, Lookup, Query, Write, WriteBody};
 use sync_core::http::Request;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::config::{ConfigError, EVENT_NAMESPACE, HubSpotConfig};
 use crate::mapping::PROPERTIES;
-use crate::wire::Input;
+use crate::wire::{CustomEvent, Input};
 
 const CONTACTS: &str = "/crm/v3/objects/contacts";
 const CONTACT_PROPERTIES: &str = "/crm/v3/properties/contacts";
@@ -81,7 +82,7 @@ impl Requests {
             (WriteBody::Create { .. }, 1) => self.post(CONTACTS, &json!(self.input(first, twin))),
             (WriteBody::Update { id, .. }, 1) => {
                 let body = json!({ "properties": self.input(first, twin).properties });
-                self.send(Method::PATCH, &format!("{CONTACTS}/{}", escape(id.as_str())), Some(&body))
+                self.send(Method::PATCH, &format!("{CONTACTS}/{}", escape(id.as_str())), Some(encode(&body)?))
             }
             (WriteBody::Create { .. }, _) => self.batch("create", rows, twin),
             (WriteBody::Update { .. }, _) => self.batch("update", rows, twin),
@@ -194,25 +195,25 @@ impl Requests {
             self.purchase_event.as_ref().ok_or_else(|| unsendable("no purchase event is configured"))?;
         let at = jiff::Timestamp::from_millisecond(activity.at.as_millis())
             .map_err(|_| unsendable("the activity's time is out of range"))?;
-        let body = json!({
-            "eventName": event,
-            "objectId": id.as_str(),
-            "uuid": event_uuid(&activity.id).to_string(),
-            "occurredAt": format!("{at:.3}"),
-            "properties": activity.details,
-        });
+        let body = CustomEvent {
+            event_name: event,
+            object_id: id.as_str(),
+            uuid: event_uuid(&activity.id).to_string(),
+            occurred_at: format!("{at:.3}"),
+            properties: &activity.details,
+        };
         self.post(SEND_EVENT, &body)
     }
 
-    fn post(&self, path: &str, body: &Json) -> Result<Request, Error> {
-        self.send(Method::POST, path, Some(body))
+    fn post(&self, path: &str, body: &impl Serialize) -> Result<Request, Error> {
+        self.send(Method::POST, path, Some(encode(body)?))
     }
 
-    fn send(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Request, Error> {
+    fn send(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Request, Error> {
         let uri = Uri::try_from(format!("{}{path}", self.base))
             .map_err(|_| unsendable("an id does not fit into an address"))?;
-        let bytes = body.map(|json| Bytes::from(json.to_string())).unwrap_or_default();
-        let mut request = Request::new(bytes);
+        let has_body = body.is_some();
+        let mut request = Request::new(body.unwrap_or_default());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
@@ -222,7 +223,7 @@ impl Requests {
             USER_AGENT,
             HeaderValue::from_static(concat!("connector-hubspot/", env!("CARGO_PKG_VERSION"))),
         );
-        if body.is_some() {
+        if has_body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         Ok(request)
@@ -283,6 +284,11 @@ fn with_link<'a>(
         properties.insert(property, id.as_str());
     }
     properties
+}
+
+fn encode(body: &impl Serialize) -> Result<Bytes, Error> {
+    let bytes = serde_json::to_vec(body).map_err(|_| unsendable("what has no form in JSON"))?;
+    Ok(bytes.into())
 }
 
 fn escape(text: &str) -> String {

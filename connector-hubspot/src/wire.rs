@@ -149,6 +149,17 @@ pub(crate) struct Input<'a> {
     pub(crate) object_write_trace_id: Option<&'a str>,
 }
 
+/// An occurrence of a custom event.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CustomEvent<'a> {
+    pub(crate) event_name: &'a str,
+    pub(crate) object_id: &'a str,
+    pub(crate) uuid: String,
+    pub(crate) occurred_at: String,
+    pub(crate) properties: &'a BTreeMap<String, String>,
+}
+
 /// One webhook event. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -49,8 +49,10 @@ async fn receive(engine: Engine, system: System, request: Request) -> Response {
 
 /// The request with its whole body. Its URI stays as it was sent, because HubSpot signs it.
 async fn read(request: Request) -> Result<Delivery, Response> {
-    let (parts, body) = request.into_parts();
-    let request = Request::from_parts(parts.clone(), body);
+    let (mut parts, body) = request.into_parts();
+    let mut request = Request::new(body);
+    // The limit is among them.
+    *request.extensions_mut() = std::mem::take(&mut parts.extensions);
     match tokio::time::timeout(BODY_TIME, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(Delivery::from_parts(parts, body)),
         Ok(Err(rejection)) => Err(rejection.into_response()),

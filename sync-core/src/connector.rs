@@ -1,5 +1,6 @@
 //! The port to a remote system. Implement [`Connector`] to bring a system of your own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -166,7 +167,7 @@ pub enum WriteBody {
         /// The record it belongs to.
         id: RecordId,
         /// What happened.
-        activity: Activity,
+        activity: Arc<Activity>,
     },
 }
 

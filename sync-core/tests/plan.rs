@@ -157,7 +157,7 @@ fn are_activities_told_one_by_one_once_their_record_exists() {
     assert_eq!(words(&pair, &policy()), [("create", Side::Left)], "P8: it waits for its record");
     let fields = [(EMAIL, edited("ann@example.com", 2, Author::Us(None)))];
     observe(&mut pair, &policy(), Side::Left, &seen(Side::Left, Source::Event, 2, fields));
-    let tell = |what| Op::Emit { side: Side::Left, id: id(Side::Left), activity: purchase(what) };
+    let tell = |what| Op::Emit { side: Side::Left, id: id(Side::Left), activity: Arc::new(purchase(what)) };
     assert_eq!(plan(&pair, &policy()), [tell("first")]);
     pair.activities[0].refused = Some("no such event".to_owned());
     assert_eq!(plan(&pair, &policy()), [tell("second")], "what is refused does not stand in the way");

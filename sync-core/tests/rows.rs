@@ -48,7 +48,7 @@ fn busy() -> Pair {
     pair.held.right = true;
     let details = BTreeMap::from([("amount".to_owned(), "5".to_owned())]);
     let activity = Activity { id: "pi_1".to_owned(), at: at(4), details };
-    pair.activities = vec![Pending { from: Side::Right, activity, refused: Some("no".to_owned()) }];
+    pair.activities = vec![Pending { from: Side::Right, activity: Arc::new(activity), refused: Some("no".to_owned()) }];
     pair.history = vec![Lost { field: EMAIL, side: Side::Left, said }];
     pair.unsettled = Unsettled { events: 2, changed: true };
     pair.ops = 4;

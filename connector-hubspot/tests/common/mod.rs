@@ -114,7 +114,7 @@ pub(crate) fn emit(op: &str, record: &str, payment: &str) -> Write {
     let details = BTreeMap::from([("amount".to_owned(), "12.50".to_owned())]);
     let activity =
         Activity { id: payment.to_owned(), at: Timestamp::from_millis(1_752_613_922_216), details };
-    Write { op: OpId::new(op), body: WriteBody::Emit { id: id(record), activity } }
+    Write { op: OpId::new(op), body: WriteBody::Emit { id: id(record), activity: Arc::new(activity) } }
 }
 
 pub(crate) fn find(email: Option<&str>, twin: Option<&str>) -> Query {

@@ -100,7 +100,7 @@ pub enum Op {
         /// Of which record.
         id: RecordId,
         /// What happened.
-        activity: Activity,
+        activity: Arc<Activity>,
     },
 }
 
@@ -300,6 +300,6 @@ fn emit(pair: &Pair, policy: &Policy) -> Option<Op> {
     pair.activities.iter().filter(|p| p.refused.is_none()).find_map(|pending| {
         let side = pending.from.other();
         let present = pair.present(side).filter(|_| policy.tells[side])?;
-        Some(Op::Emit { side, id: present.id.clone(), activity: pending.activity.clone() })
+        Some(Op::Emit { side, id: present.id.clone(), activity: Arc::clone(&pending.activity) })
     })
 }

@@ -1,5 +1,7 @@
 //! Taking in news: whose is it, and what does it change?
 
+use std::sync::Arc;
+
 use super::bursts;
 use super::ledger::{Ledger, Lookup};
 use crate::decide::identity::Whose;
@@ -305,7 +307,7 @@ impl Ledger {
         self.draft.put_activity(&activity.id, owner.as_str());
         if let Some(pair) = self.pair(owner).await? {
             pair.class = Class::Edit;
-            pair.activities.push(Pending { from, activity, refused: None });
+            pair.activities.push(Pending { from, activity: Arc::new(activity), refused: None });
         }
         Ok(())
     }

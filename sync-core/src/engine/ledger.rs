@@ -301,7 +301,8 @@ impl Ledger {
 
     async fn serve(&mut self) -> Result<(), StoreError> {
         for side in Side::BOTH {
-            for (mut permit, reply) in std::mem::take(&mut self.asks[side]) {
+            let mut asks = std::mem::take(&mut self.asks[side]);
+            for (mut permit, reply) in asks.drain(..) {
                 let job = self.next_job(side).await?;
                 if let Some(job) = &job {
                     self.desks[side].under_way += 1;
@@ -311,6 +312,7 @@ impl Ledger {
                 }
                 self.answers.push((reply, (job, permit)));
             }
+            self.asks[side] = asks;
         }
         Ok(())
     }
@@ -318,7 +320,8 @@ impl Ledger {
     /// Commits the turn. While the store is unavailable this waits: nothing leaves that is not durable.
     async fn commit(&mut self) -> Result<(), StoreError> {
         let mut closed = Vec::with_capacity(self.open.len());
-        for (id, (stored, pair)) in std::mem::take(&mut self.open) {
+        let mut open = std::mem::take(&mut self.open);
+        for (id, (stored, pair)) in open.drain() {
             let due = |p: Option<&Pair>| p.and_then(|p| p.due);
             if stored.as_deref() == pair.as_ref() {
                 if !self.busy.contains(&id) {
@@ -334,6 +337,8 @@ impl Ledger {
             self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
             closed.push((id, pair));
         }
+        // Its memory serves the next turn.
+        self.open = open;
         if self.stored_meta.as_ref() != Some(&self.meta) {
             self.draft.put_meta(&self.meta);
             self.stored_meta = Some(self.meta.clone());

@@ -1,5 +1,6 @@
 //! Choosing the next call, and folding in how it went.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatch::{Job, Report, Row, Target};
@@ -255,7 +256,7 @@ impl Ledger {
     }
 
     async fn body(&mut self, side: Side, id: &PairId, op: &Op) -> Result<WriteBody, StoreError> {
-        let systems = std::sync::Arc::clone(&self.systems);
+        let systems = Arc::clone(&self.systems);
         let mapping = &systems[side].mapping;
         let pair = self.pair(id).await?;
         let twin = pair.as_ref().and_then(|p| p.record_id(side.other()).cloned());
@@ -275,7 +276,9 @@ impl Ledger {
                 let properties = mapping.update(&desired, &changed);
                 WriteBody::Update { id: id.clone(), properties, link: link.clone() }
             }
-            Op::Emit { id, activity, .. } => WriteBody::Emit { id: id.clone(), activity: activity.clone() },
+            Op::Emit { id, activity, .. } => {
+                WriteBody::Emit { id: id.clone(), activity: Arc::clone(activity) }
+            }
         })
     }
 

@@ -14,8 +14,11 @@ use crate::store::{Batch, StoreError, Table};
 /// Changes to the journal on the way to being committed as one batch. Reads through a draft see them.
 pub struct Draft {
     journal: Journal,
-    changes: BTreeMap<(Table, Bytes), Option<Bytes>>,
+    changes: BTreeMap<Table, Changed>,
 }
+
+/// Changed rows by key; none: deleted.
+type Changed = BTreeMap<Bytes, Option<Bytes>>;
 
 impl Draft {
     /// A draft without changes.
@@ -33,10 +36,12 @@ impl Draft {
     /// The changes as a batch; leaves none behind.
     pub fn take(&mut self) -> Batch {
         let mut batch = Batch::default();
-        for ((table, key), value) in std::mem::take(&mut self.changes) {
-            match value {
-                Some(value) => batch.put(table, key, value),
-                None => batch.delete(table, key),
+        for (table, changed) in std::mem::take(&mut self.changes) {
+            for (key, value) in changed {
+                match value {
+                    Some(value) => batch.put(table, key, value),
+                    None => batch.delete(table, key),
+                }
             }
         }
         batch
@@ -97,11 +102,9 @@ impl Draft {
         }
         let mut rows: BTreeMap<Bytes, Option<Bytes>> =
             stored.into_iter().map(|(key, row)| (key, Some(row))).collect();
-        let from = (Table::Activities, prefix.clone());
-        for ((table, key), row) in self.changes.range(from..) {
-            if *table != Table::Activities || !key.starts_with(&prefix) {
-                break;
-            }
+        let changed = self.changes.get(&Table::Activities);
+        let changed = changed.into_iter().flat_map(|rows| rows.range(prefix.clone()..));
+        for (key, row) in changed.take_while(|(key, _)| key.starts_with(&prefix)) {
             rows.insert(key.clone(), row.clone());
         }
         let mine = rows.into_iter().take_while(|(key, _)| key.starts_with(&prefix));
@@ -109,21 +112,22 @@ impl Draft {
     }
 
     async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        if self.changes.is_empty() {
-            return self.journal.store.get(table, key).await;
-        }
-        match self.changes.get(&(table, Bytes::copy_from_slice(key))) {
+        match self.changes.get(&table).and_then(|changed| changed.get(key)) {
             Some(pending) => Ok(pending.clone()),
             None => self.journal.store.get(table, key).await,
         }
     }
 
     fn put(&mut self, table: Table, key: impl Into<Bytes>, value: Bytes) {
-        self.changes.insert((table, key.into()), Some(value));
+        self.change(table, key, Some(value));
     }
 
     fn delete(&mut self, table: Table, key: impl Into<Bytes>) {
-        self.changes.insert((table, key.into()), None);
+        self.change(table, key, None);
+    }
+
+    fn change(&mut self, table: Table, key: impl Into<Bytes>, row: Option<Bytes>) {
+        self.changes.entry(table).or_default().insert(key.into(), row);
     }
 
     /// Stores the engine's own state.
@@ -156,12 +160,12 @@ impl Draft {
         let believed = before.map(Pair::belief) == now.map(Pair::belief);
         if !believed {
             self.change_prints(id, before, now).await?;
-            self.changes.insert((Table::Pairs, key.clone()), now.map(|pair| encode(&**pair)));
+            self.change(Table::Pairs, key.clone(), now.map(|pair| encode(&**pair)));
         }
         // What is believed may stand in a row of an older format, which has the work in it as well and is about to go.
         let works = |pair: Option<&Pair>| pair.is_some_and(|pair| !pair.is_idle());
         if believed || now.is_none() || works(before) || works(now) {
-            self.changes.insert((Table::Work, key), now.map(encode));
+            self.change(Table::Work, key, now.map(encode));
         }
         Ok(())
     }

@@ -103,7 +103,7 @@ pub struct Pending {
     /// The side it happened on.
     pub from: Side,
     /// What happened.
-    pub activity: Activity,
+    pub activity: Arc<Activity>,
     /// Set when the other side would not take it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub refused: Option<String>,

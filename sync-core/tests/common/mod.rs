@@ -160,5 +160,5 @@ pub(crate) fn purchase(id: &str) -> Activity {
 }
 
 pub(crate) fn pending(id: &str) -> Pending {
-    Pending { from: Side::Right, activity: purchase(id), refused: None }
+    Pending { from: Side::Right, activity: Arc::new(purchase(id)), refused: None }
 }
