@@ -48,7 +48,8 @@ fn busy() -> Pair {
     pair.held.right = true;
     let details = BTreeMap::from([("amount".to_owned(), "5".to_owned())]);
     let activity = Activity { id: "pi_1".to_owned(), at: at(4), details };
-    pair.activities = vec![Pending { from: Side::Right, activity: Arc::new(activity), refused: Some("no".to_owned()) }];
+    pair.activities =
+        vec![Pending { from: Side::Right, activity: Arc::new(activity), refused: Some("no".to_owned()) }];
     pair.history = vec![Lost { field: EMAIL, side: Side::Left, said }];
     pair.unsettled = Unsettled { events: 2, changed: true };
     pair.ops = 4;
@@ -232,17 +233,44 @@ async fn is_what_is_believed_left_alone_while_only_work_goes_on() {
 }
 
 #[tokio::test]
-async fn does_work_that_is_done_stay_done_where_an_older_row_still_has_it() {
-    let journal = Journal::open(Arc::new(old_store().await)).await.unwrap();
-    let idle = |pair: &Pair| Pair::new(pair.id.clone()).with_belief(Belief::clone(pair));
-    let done = idle(&busy());
-    keep(&journal, &done.id, Some(&done)).await;
-    assert_eq!(journal.pair(&done.id).await.unwrap(), Some(done), "only the work has changed");
-    let journal = Journal::open(Arc::new(old_store().await)).await.unwrap();
-    let mut other = busy();
-    other.read.left = Some(at(9));
-    keep(&journal, &other.id, Some(&other)).await;
-    assert_eq!(journal.pair(&other.id).await.unwrap(), Some(other), "only what is believed has changed");
+async fn has_each_activity_to_be_told_a_row_of_its_own() {
+    let store = MemoryStore::new();
+    let journal = Journal::open(Arc::new(store.clone())).await.unwrap();
+    let [mut one, mut other] = ["abc-1", "abc-10"].map(|id| Pair::new(PairId::new(id)));
+    let pending = |id: &str, ms| {
+        let activity = Activity { id: id.to_owned(), at: at(ms), details: BTreeMap::new() };
+        Pending { from: Side::Right, activity: Arc::new(activity), refused: None }
+    };
+    one.activities = vec![pending("pi_2", 1), pending("pi_1", 2)];
+    other.activities = vec![pending("pi_3", 3)];
+    for pair in [&one, &other] {
+        keep(&journal, &pair.id, Some(pair)).await;
+        assert_eq!(journal.pair(&pair.id).await.unwrap().as_ref(), Some(pair), "as they happened");
+    }
+    assert_eq!(journal.pairs_after(None, 9).await.unwrap(), [one.clone(), other.clone()]);
+    let before = one.clone();
+    one.activities.remove(0);
+    assert_eq!(rows_of(&journal, &before, &one).await, [Table::Activities], "one is told");
+    keep(&journal, &one.id, Some(&one)).await;
+    let before = one.clone();
+    one.activities[0].refused = Some("no".to_owned());
+    assert_eq!(rows_of(&journal, &before, &one).await, [Table::Activities], "one is refused");
+    keep(&journal, &one.id, Some(&one)).await;
+    assert_eq!(journal.pair(&one.id).await.unwrap(), Some(one));
+    keep(&journal, &other.id, None).await;
+    let stored = store.scan(Table::Activities, b"", 9).await.unwrap();
+    assert_eq!(stored.len(), 1, "nothing of a pair that is gone");
+}
+
+#[tokio::test]
+async fn is_a_store_that_was_half_rewritten_rewritten_to_the_end() {
+    let store = old_store().await;
+    Journal::open(Arc::new(store.clone())).await.unwrap();
+    let mut batch = Batch::default();
+    batch.put(Table::Meta, "format", "3");
+    store.commit(batch).await.unwrap();
+    let journal = Journal::open(Arc::new(store)).await.unwrap();
+    assert_eq!(journal.pair(&busy().id).await.unwrap(), Some(busy()));
 }
 
 /// A side with one of three records, and few enough values that they are often alike.

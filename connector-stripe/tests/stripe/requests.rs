@@ -156,7 +156,10 @@ async fn more_than_one_row_or_id_is_not_half_done() {
 async fn activities_are_not_for_stripe() {
     let (stripe, sent) = answered(config(), ok());
     let activity = Activity { id: "x".into(), at: Timestamp::EPOCH, details: BTreeMap::new() };
-    let emit = Write { op: OpId::new("op"), body: WriteBody::Emit { id: RecordId::new("cus_1"), activity: activity.into() } };
+    let emit = Write {
+        op: OpId::new("op"),
+        body: WriteBody::Emit { id: RecordId::new("cus_1"), activity: activity.into() },
+    };
     assert!(matches!(write(&stripe, emit).await, Err(Error::Refused { .. })));
     assert_eq!(sent.count(), 0);
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Arrival, DeadLetter, IndexKey, Journal, LEDGER, Lead, Meta, Waiting, decode, decode_option, due_key,
-    encode, lead, survivor_key, tombstone_key,
+    encode, lead, pending_key, survivor_key, tombstone_key,
 };
 use crate::model::{Due, Pair, PairId, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
@@ -94,12 +94,8 @@ impl Draft {
     /// As [`Store::scan`](crate::store::Store::scan).
     pub async fn waiting(&self, match_key: &str) -> Result<Vec<Waiting>, StoreError> {
         let prefix = Bytes::from(format!("w/{match_key}/"));
-        let scan = async |limit| self.journal.store.scan(Table::Activities, &prefix, limit).await;
-        // For most records nothing waits, and to find that out is asked for each new one.
-        let mut stored = scan(1).await?;
-        if stored.iter().any(|(key, _)| key.starts_with(&prefix)) {
-            stored = scan(1000).await?;
-        }
+        let stored =
+            self.journal.rows_while(Table::Activities, &prefix, |key| key.starts_with(&prefix)).await?;
         let mut rows: BTreeMap<Bytes, Option<Bytes>> =
             stored.into_iter().map(|(key, row)| (key, Some(row))).collect();
         let changed = self.changes.get(&Table::Activities);
@@ -107,8 +103,7 @@ impl Draft {
         for (key, row) in changed.take_while(|(key, _)| key.starts_with(&prefix)) {
             rows.insert(key.clone(), row.clone());
         }
-        let mine = rows.into_iter().take_while(|(key, _)| key.starts_with(&prefix));
-        mine.filter_map(|(_, row)| row).map(|row| decode(&row)).collect()
+        rows.into_values().flatten().map(|row| decode(&row)).collect()
     }
 
     async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
@@ -162,12 +157,25 @@ impl Draft {
             self.change_prints(id, before, now).await?;
             self.change(Table::Pairs, key.clone(), now.map(|pair| encode(&**pair)));
         }
-        // What is believed may stand in a row of an older format, which has the work in it as well and is about to go.
-        let works = |pair: Option<&Pair>| pair.is_some_and(|pair| !pair.is_idle());
-        if believed || now.is_none() || works(before) || works(now) {
-            self.change(Table::Work, key, now.map(encode));
+        let blank = Pair::new(id.clone());
+        if !now.unwrap_or(&blank).is_work_as_of(before.unwrap_or(&blank)) {
+            self.change(Table::Work, key, now.filter(|now| !now.is_work_as_of(&blank)).map(encode));
         }
+        self.change_pending(id, before, now);
         Ok(())
+    }
+
+    fn change_pending(&mut self, id: &PairId, before: Option<&Pair>, now: Option<&Pair>) {
+        let [before, now] = [before, now].map(|pair| {
+            let activities = pair.map_or(&[][..], |pair| &pair.activities);
+            activities.iter().map(|p| (p.activity.id.as_str(), p)).collect::<BTreeMap<_, _>>()
+        });
+        for (activity, _) in before.iter().filter(|(activity, _)| !now.contains_key(*activity)) {
+            self.delete(Table::Activities, pending_key(id, activity));
+        }
+        for (activity, pending) in now.iter().filter(|(activity, now)| before.get(*activity) != Some(now)) {
+            self.put(Table::Activities, pending_key(id, activity), encode(pending));
+        }
     }
 
     /// Makes the index tell of a pair that is stored what it believes of its records: rows of older formats do not.

@@ -5,12 +5,14 @@
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
 //! | pairs | pair id | [`Belief`]: what is believed of it |
-//! | work | pair id | [`Pair`]: the work for it; none if there never was any. In rows of older formats it is part of the row in `pairs` |
+//! | work | pair id | [`Pair`]: the work for it, if there ever was any |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id; that of a record also has a print of what the pair believes of it |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | index | `s/<pair id>`: it was absorbed | the pair that survives |
 //! | due | side, class, since, pair id | nothing |
-//! | activities | `a/<activity id>`: the pair; `w/<match key>/<activity id>`: waits for its record | pair id, [`Waiting`] |
+//! | activities | `a/<activity id>`: it was taken in | pair id |
+//! | activities | `p/<pair id>\0<activity id>`: it is still to be told | [`Pending`] |
+//! | activities | `w/<match key>/<activity id>`: it waits for its record | [`Waiting`] |
 //! | dead letters | `<kind>/<what>` | [`DeadLetter`] |
 
 mod draft;
@@ -26,7 +28,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::brake::Brake;
 use crate::connector::Cursor;
-use crate::model::{Activity, Class, Due, News, Pair, PairId, PerSide, RecordId, Side, Timestamp, Value};
+use crate::model::{
+    Activity, Class, Due, News, Pair, PairId, Pending, PerSide, RecordId, Side, Timestamp, Value,
+};
 use crate::store::{Batch, Rows, Store, StoreError, Table};
 use crate::stores::check_format;
 
@@ -241,7 +245,10 @@ impl Journal {
         let key = id.as_str().as_bytes();
         let Some(belief) = self.store.get(Table::Pairs, key).await? else { return Ok(None) };
         let work = self.store.get(Table::Work, key).await?;
-        decode_pair(id.as_str(), &belief, work.as_ref()).map(Some)
+        let prefix = pending_key(id, "");
+        let pending =
+            self.rows_while(Table::Activities, &prefix, |key| key.starts_with(prefix.as_bytes())).await?;
+        decode_pair(id.clone(), &belief, work.as_ref(), &pending).map(Some)
     }
 
     /// The pair a key of the index leads to, by way of those that were absorbed.
@@ -265,14 +272,47 @@ impl Journal {
     pub async fn pairs_after(&self, after: Option<&PairId>, limit: usize) -> Result<Vec<Pair>, StoreError> {
         let from = after.map_or(Vec::new(), |id| [id.as_str().as_bytes(), b"\0"].concat());
         let beliefs = self.store.scan(Table::Pairs, &from, limit).await?;
-        // Not every pair has such a row, so these reach at least as far.
-        let work: BTreeMap<Bytes, Bytes> =
-            self.store.scan(Table::Work, &from, limit).await?.into_iter().collect();
         let unreadable = |_| StoreError::Damaged("unreadable key of a pair".to_owned());
-        let whole = |(key, belief): &(Bytes, Bytes)| {
-            decode_pair(std::str::from_utf8(key).map_err(unreadable)?, belief, work.get(key))
+        let id = |key: &Bytes| std::str::from_utf8(key).map(PairId::new).map_err(unreadable);
+        let (Some((first, _)), Some((last, _))) = (beliefs.first(), beliefs.last()) else {
+            return Ok(Vec::new());
         };
-        beliefs.iter().map(whole).collect()
+        let work = self.rows_while(Table::Work, first, |key| key <= last).await?;
+        let work: BTreeMap<Bytes, Bytes> = work.into_iter().collect();
+        let (first, last) =
+            (pending_key(&id(first)?, ""), [pending_key(&id(last)?, "").as_bytes(), b"\xff"].concat());
+        let pending = self.rows_while(Table::Activities, &first, |key| key < &last[..]).await?;
+        let mut pending = &pending[..];
+        let mut pairs = Vec::with_capacity(beliefs.len());
+        for (key, belief) in &beliefs {
+            let id = id(key)?;
+            let prefix = pending_key(&id, "");
+            let mine = pending.partition_point(|(key, _)| key.starts_with(prefix.as_bytes()));
+            pairs.push(decode_pair(id, belief, work.get(key), &pending[..mine])?);
+            pending = &pending[mine..];
+        }
+        Ok(pairs)
+    }
+
+    /// The rows from a key on, in order, as long as their keys are `wanted`.
+    async fn rows_while(
+        &self,
+        table: Table,
+        from: impl AsRef<[u8]>,
+        wanted: impl Fn(&Bytes) -> bool,
+    ) -> Result<Rows, StoreError> {
+        // Most often there is none.
+        let (mut found, mut from, mut limit) = (Rows::new(), from.as_ref().to_vec(), 1);
+        loop {
+            let rows = self.store.scan(table, &from, limit).await?;
+            let before = found.len();
+            found.extend(rows.into_iter().take_while(|(key, _)| wanted(key)));
+            let Some((last, _)) = found.last().filter(|_| found.len() == before + limit) else {
+                return Ok(found);
+            };
+            from = [last, &b"\0"[..]].concat();
+            limit = 1000;
+        }
     }
 
     /// Up to `limit` places in the queue of a side, after `after`, in order of service.
@@ -330,6 +370,11 @@ fn tombstone_key(side: Side, id: &RecordId) -> String {
     format!("g/{side}/{id}")
 }
 
+/// Keys sort by pair as the pairs themselves do.
+fn pending_key(pair: &PairId, activity: &str) -> String {
+    format!("p/{pair}\0{activity}")
+}
+
 /// Keys sort by side, then by order of service.
 fn due_key(due: &Due, pair: &PairId) -> Bytes {
     let mut key = BytesMut::with_capacity(10 + pair.as_str().len());
@@ -384,13 +429,17 @@ fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
     })
 }
 
-/// A pair from its two rows. Without work, and unless one of an older format that is both, its row begins with what was seen.
-fn decode_pair(id: &str, belief: &[u8], work: Option<&Bytes>) -> Result<Pair, StoreError> {
-    let pair = match work {
-        Some(work) => decode(work)?,
-        None if belief.starts_with(br#"{"sides""#) => Pair::new(PairId::new(id)),
-        None => decode::<Pair>(belief)?,
-    };
+/// A pair from its rows.
+fn decode_pair(
+    id: PairId,
+    belief: &[u8],
+    work: Option<&Bytes>,
+    pending: &[(Bytes, Bytes)],
+) -> Result<Pair, StoreError> {
+    let mut pair = work.map_or_else(|| Ok(Pair::new(id)), |work| decode(work))?;
+    pair.activities = pending.iter().map(|(_, row)| decode(row)).collect::<Result<Vec<Pending>, _>>()?;
+    // As they happened: the order of their ids means nothing.
+    pair.activities.sort_by_key(|pending| pending.activity.at);
     Ok(pair.with_belief(decode(belief)?))
 }
 

@@ -14,7 +14,7 @@ use crate::model::{
 /// One thing as two systems know it: what is believed of it, and the work that is under way for it.
 ///
 /// What is believed reads as if it stood here (`pair.sides`), and copies of a pair share it until one of them comes to believe
-/// something else: most steps of the work change nothing of it. As a row, this is the work alone.
+/// something else: most steps of the work change nothing of it. As a row, this is the work alone, without the activities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Its name, which is also the mark left in records we create.
@@ -29,8 +29,8 @@ pub struct Pair {
     /// On which sides the brake holds something back.
     #[serde(default, skip_serializing_if = "is_default")]
     pub held: PerSide<bool>,
-    /// Happenings still to be told, with the side they come from.
-    #[serde(default, skip_serializing_if = "is_default")]
+    /// Happenings still to be told, with the side they come from. Each has a row of its own.
+    #[serde(skip)]
     pub activities: Vec<Pending>,
     /// Events whose effect is not settled yet.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -176,9 +176,23 @@ impl Pair {
         (Arc::make_mut(&mut self.belief), &self.sent)
     }
 
-    /// Whether there is no work, and never was any.
-    pub(crate) fn is_idle(&self) -> bool {
-        *self == Self { belief: Arc::clone(&self.belief), ..Self::new(self.id.clone()) }
+    /// Whether the work is the same, activities aside.
+    pub(crate) fn is_work_as_of(&self, other: &Self) -> bool {
+        let Self {
+            id: _,
+            belief: _,
+            at_rest: _,
+            activities: _,
+            sent,
+            held,
+            unsettled,
+            ops,
+            class,
+            setback,
+            due,
+        } = other;
+        (&self.sent, &self.held, &self.unsettled, &self.ops) == (sent, held, unsettled, ops)
+            && (&self.class, &self.setback, &self.due) == (class, setback, due)
     }
 
     /// Whether it is known of what is believed that the sides agree, as far as they can.

@@ -3,11 +3,15 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
+use serde_json::{Map, Value as Json};
 
 use crate::store::{Batch, Precondition, Store, StoreError, Table};
 
 /// The format this version writes, and the newest it can read.
 pub const FORMAT: u32 = 4;
+
+/// Rows rewritten in one commit.
+const CHUNK: usize = 1_000;
 
 /// Where the version is kept, in [`Table::Meta`], as decimal text.
 const KEY: &[u8] = b"format";
@@ -18,13 +22,54 @@ type Migration =
     for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 /// How to come from format 1 to 2, from 2 to 3, and so on to [`FORMAT`].
-const MIGRATIONS: [Migration; FORMAT as usize - 1] = [as_they_are_written; 3];
+const MIGRATIONS: [Migration; FORMAT as usize - 1] =
+    [as_they_are_written, as_they_are_written, |store| Box::pin(split_pairs(store))];
 
 /// Since format 2 a pair's row leaves out what is as in most; since format 3 the index holds prints of what pairs believe, which
-/// in format 2 stood in their rows; since format 4 the work for a pair has a row of its own. Older rows are still read, and become new ones when they are next written, or when a sweep
+/// in format 2 stood in their rows. Older rows are still read, and become new ones when they are next written, or when a sweep
 /// first finds them without a print: there is nothing to do at once.
 fn as_they_are_written(_: &dyn Store) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
     Box::pin(std::future::ready(Ok(())))
+}
+
+/// Since format 4 a pair's row holds only what is believed of it. The work for it has a row of its own, and so has each activity
+/// that is still to be told.
+async fn split_pairs(store: &dyn Store) -> Result<(), StoreError> {
+    let mut from = Vec::new();
+    loop {
+        let rows = store.scan(Table::Pairs, &from, CHUNK).await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        from = [last, &b"\0"[..]].concat();
+        let mut batch = Batch::default();
+        for (id, row) in rows {
+            // The error of serde_json may quote the row, and rows hold personal data.
+            let unreadable = |_| StoreError::Damaged("unreadable row of a pair".to_owned());
+            split_pair(id, serde_json::from_slice(&row).map_err(unreadable)?, &mut batch);
+        }
+        store.commit(batch).await?;
+    }
+}
+
+fn split_pair(id: Bytes, mut work: Map<String, Json>, batch: &mut Batch) {
+    // What was split before a crash has none.
+    if work.remove("id").is_none() {
+        return;
+    }
+    work.remove("prints");
+    let believed = ["sides", "aliases", "base", "read", "refused", "history"];
+    let belief: Map<_, _> = believed.iter().filter_map(|name| work.remove_entry(*name)).collect();
+    if let Some(Json::Array(activities)) = work.remove("activities") {
+        for pending in activities {
+            let activity = pending["activity"]["id"].as_str().unwrap_or_default();
+            let key = [b"p/", &id[..], b"\0", activity.as_bytes()].concat();
+            batch.put(Table::Activities, key, pending.to_string());
+        }
+    }
+    if !work.is_empty() {
+        work.insert("id".to_owned(), Json::String(String::from_utf8_lossy(&id).into_owned()));
+        batch.put(Table::Work, id.clone(), Json::Object(work).to_string());
+    }
+    batch.put(Table::Pairs, id, Json::Object(belief).to_string());
 }
 
 /// Makes sure that the store holds data this version understands; call it once after opening. An empty store is marked
