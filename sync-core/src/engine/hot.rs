@@ -1,56 +1,66 @@
 //! Pairs that were changed lately, in memory: whoever is changed again need not be read and parsed.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::model::{Pair, PairId};
 
-/// Most memory for those of which no call is under way, in bytes, about.
+/// Most memory for them, in bytes, about.
 const HOT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The pairs as they are in the store.
-pub(super) struct Hot {
-    /// Those of which a call is under way: they will be needed when it is answered.
-    busy: HashMap<PairId, Arc<Pair>>,
-    cache: Cache<PairId, Arc<Pair>>,
+pub(super) struct Hot(Cache<PairId, Arc<Place>>);
+
+/// A pair's place among them. To exchange what is in it costs far less than to give it another.
+pub(super) struct Place {
+    pair: Mutex<Arc<Pair>>,
+    /// The memory it counts for, in bytes.
+    weight: u32,
 }
 
 impl Hot {
     pub(super) fn new() -> Self {
-        let weigh = |_: &PairId, pair: &Arc<Pair>| {
-            u32::try_from(size_of::<Pair>() + pair.memory()).unwrap_or(u32::MAX)
-        };
         // Those that were used last stay. The default would rather keep what was used often, and turn down a pair that is new.
-        let cache = Cache::builder().max_capacity(HOT_BYTES).weigher(weigh);
-        Self { busy: HashMap::new(), cache: cache.eviction_policy(EvictionPolicy::lru()).build() }
+        let cache = Cache::builder().max_capacity(HOT_BYTES).weigher(|_, place: &Arc<Place>| place.weight);
+        Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    pub(super) fn get(&self, id: &PairId) -> Option<Arc<Pair>> {
-        self.busy.get(id).cloned().or_else(|| self.cache.get(id))
+    pub(super) fn get(&self, id: &PairId) -> Option<Arc<Place>> {
+        self.0.get(id)
     }
 
-    /// Keeps a pair of which a call is under way, until that is over.
-    pub(super) fn hold(&mut self, id: PairId, pair: Pair) {
-        self.busy.insert(id, Arc::new(pair));
-    }
-
-    /// No call is under way for a pair, which has not changed.
-    pub(super) fn release(&mut self, id: PairId) {
-        if let Some(pair) = self.busy.remove(&id) {
-            self.cache.insert(id, pair);
+    /// Stores a pair as it is now, in the `place` it had, if it had one.
+    pub(super) fn put(&self, id: PairId, place: Option<&Place>, pair: Pair) {
+        let bytes = pair.memory();
+        let pair = Arc::new(pair);
+        match place {
+            Some(place) if place.suits(bytes) => *place.lock() = pair,
+            _ => {
+                let weight = u32::try_from(bytes).unwrap_or(u32::MAX);
+                self.0.insert(id, Arc::new(Place { pair: Mutex::new(pair), weight }));
+            }
         }
     }
 
-    pub(super) fn insert(&mut self, id: PairId, pair: Pair) {
-        self.busy.remove(&id);
-        self.cache.insert(id, Arc::new(pair));
+    pub(super) fn remove(&self, id: &PairId) {
+        self.0.invalidate(id);
+    }
+}
+
+impl Place {
+    pub(super) fn pair(&self) -> Arc<Pair> {
+        Arc::clone(&self.lock())
     }
 
-    pub(super) fn remove(&mut self, id: &PairId) {
-        self.busy.remove(id);
-        self.cache.invalidate(id);
+    /// Whether a pair of this size, in bytes, need not be weighed anew.
+    fn suits(&self, bytes: usize) -> bool {
+        let weight = self.weight as usize;
+        (weight / 2..=weight * 3 / 2).contains(&bytes)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Arc<Pair>> {
+        self.pair.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use super::accept::Inbox;
 use super::bisect::Suspects;
 use super::bursts::Bursts;
 use super::dispatch::{Reply, Report};
-use super::hot::Hot;
+use super::hot::{Hot, Place};
 use super::lanes::{Lane, Subject};
 use super::links::links;
 use super::portion::BadRows;
@@ -72,6 +72,23 @@ pub(super) struct Lookup {
     pub(super) attempts: u32,
 }
 
+/// A pair in a turn.
+#[derive(Default)]
+pub(super) struct Open {
+    place: Option<Arc<Place>>,
+    /// As it is in the store; none if it is new.
+    pub(super) stored: Option<Arc<Pair>>,
+    /// As it is now; none if another has taken it in.
+    pair: Option<Pair>,
+}
+
+impl Open {
+    /// As it was just read.
+    pub(super) fn read(pair: Pair) -> Self {
+        Self { place: None, stored: Some(Arc::new(pair.clone())), pair: Some(pair) }
+    }
+}
+
 /// One side as the ledger sees it.
 #[derive(Default)]
 pub(super) struct Desk {
@@ -116,8 +133,8 @@ pub(super) struct Ledger {
     messages: mpsc::Receiver<Message>,
     pub(super) status: watch::Sender<Status>,
     hot: Hot,
-    /// Pairs of this turn, with their stored state (none for a new one).
-    pub(super) open: HashMap<PairId, (Option<Arc<Pair>>, Option<Pair>)>,
+    /// Pairs of this turn.
+    pub(super) open: HashMap<PairId, Open>,
     stored_meta: Option<Meta>,
     answers: Vec<(oneshot::Sender<Reply>, Reply)>,
     asks: PerSide<Vec<(Permit, oneshot::Sender<Reply>)>>,
@@ -321,12 +338,9 @@ impl Ledger {
     async fn commit(&mut self) -> Result<(), StoreError> {
         let mut closed = Vec::with_capacity(self.open.len());
         let mut open = std::mem::take(&mut self.open);
-        for (id, (stored, pair)) in open.drain() {
+        for (id, Open { place, stored, pair }) in open.drain() {
             let due = |p: Option<&Pair>| p.and_then(|p| p.due);
             if stored.as_deref() == pair.as_ref() {
-                if !self.busy.contains(&id) {
-                    self.hot.release(id);
-                }
                 continue;
             }
             let (before, after) = (due(stored.as_deref()), due(pair.as_ref()));
@@ -335,7 +349,7 @@ impl Ledger {
             self.list_refusals(stored.as_deref(), pair.as_ref());
             self.count_held(stored.as_deref(), pair.as_ref());
             self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
-            closed.push((id, pair));
+            closed.push((id, place, pair));
         }
         // Its memory serves the next turn.
         self.open = open;
@@ -349,10 +363,9 @@ impl Ledger {
         for first in self.posted.drain(..) {
             self.inbox.arrived(first);
         }
-        for (id, pair) in closed {
+        for (id, place, pair) in closed {
             match pair {
-                Some(pair) if self.busy.contains(&id) => self.hot.hold(id, pair),
-                Some(pair) => self.hot.insert(id, pair),
+                Some(pair) => self.hot.put(id, place.as_deref(), pair),
                 None => self.hot.remove(&id),
             }
         }
@@ -362,27 +375,29 @@ impl Ledger {
     /// The pair as of this turn, to be changed in place.
     pub(super) async fn pair(&mut self, id: &PairId) -> Result<Option<&mut Pair>, StoreError> {
         if !self.open.contains_key(id) {
-            let stored = match self.hot.get(id) {
-                Some(pair) => Some(pair),
+            let place = self.hot.get(id);
+            let stored = match &place {
+                Some(place) => Some(place.pair()),
                 None => self.journal.pair(id).await?.map(Arc::new),
             };
             let pair = stored.as_deref().cloned();
-            self.open.insert(id.clone(), (stored, pair));
+            self.open.insert(id.clone(), Open { place, stored, pair });
         }
-        Ok(self.open.get_mut(id).and_then(|(_, pair)| pair.as_mut()))
+        Ok(self.open.get_mut(id).and_then(|open| open.pair.as_mut()))
     }
 
     pub(super) fn new_pair(&mut self) -> PairId {
         self.meta.pairs += 1;
         let id = PairId::new(format!("{}-{}", self.meta.namespace, self.meta.pairs));
-        self.open.insert(id.clone(), (None, Some(Pair::new(id.clone()))));
+        let pair = Some(Pair::new(id.clone()));
+        self.open.insert(id.clone(), Open { pair, ..Open::default() });
         id
     }
 
     /// Forgets a pair that was absorbed by another.
     pub(super) fn drop_pair(&mut self, id: &PairId) {
-        if let Some((_, pair)) = self.open.get_mut(id) {
-            *pair = None;
+        if let Some(open) = self.open.get_mut(id) {
+            open.pair = None;
         }
         for side in Side::BOTH {
             self.desks[side].lane.remove(&Subject::Pair(id.clone()));

@@ -206,7 +206,7 @@ impl Ledger {
             Seen::Unknown { .. } => false,
         };
         // Next time the index is to tell: rows that older formats wrote do not.
-        if let Some((Some(stored), _)) = self.open.get(&owner) {
+        if let Some(stored) = self.open.get(&owner).and_then(|open| open.stored.as_ref()) {
             self.draft.put_prints(stored).await?;
         }
         Ok((!accounts).then_some(changed))

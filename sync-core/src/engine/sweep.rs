@@ -5,11 +5,9 @@
 //! tenth call is theirs in any case. The listing goes on where it was after a restart. Records that are found are linked
 //! as they come in, but nothing is created for them until both sides are known.
 
-use std::sync::Arc;
-
 use super::dispatch::Job;
 use super::intake::Fate;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Open};
 use crate::connector::{Answer, Cursor, Error};
 use crate::decide::{Effect, Source};
 use crate::journal::{Backfill, Planning};
@@ -86,7 +84,7 @@ impl Ledger {
         for pair in pairs {
             let id = pair.id.clone();
             // What was just read need not be read once more; what this turn has changed stands.
-            self.open.entry(id.clone()).or_insert_with(|| (Some(Arc::new(pair.clone())), Some(pair)));
+            self.open.entry(id.clone()).or_insert_with(|| Open::read(pair));
             self.file(&id).await?;
         }
         Ok(())

@@ -192,7 +192,7 @@ impl Belief {
     }
 
     /// How much memory it takes, in bytes, about.
-    pub(crate) fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         let text = |value: &Option<Value>| value.as_ref().map_or(0, |value| value.as_str().len());
         let shown = |(_, shown): (&Field, &Shown)| {
             size_of::<(Field, Shown)>() + text(&shown.value) + size_of_val(shown.passed.as_slice())

@@ -176,6 +176,16 @@ impl Pair {
         (Arc::make_mut(&mut self.belief), &self.sent)
     }
 
+    /// How much memory it takes, in bytes, about.
+    pub(crate) fn memory(&self) -> usize {
+        let text = |(name, value): (&String, &String)| 2 * size_of::<String>() + name.len() + value.len();
+        let pending = |pending: &Pending| {
+            size_of::<(Pending, Activity)>() + pending.activity.details.iter().map(text).sum::<usize>()
+        };
+        let activities = self.activities.iter().map(pending).sum::<usize>();
+        size_of::<Self>() + self.belief.memory() + activities
+    }
+
     /// Whether the work is the same, activities aside.
     pub(crate) fn is_work_as_of(&self, other: &Self) -> bool {
         let Self {
