@@ -45,8 +45,8 @@ impl Engine {
     }
 }
 
-/// Most arrivals that are kept at hand besides being on disk: some 700 KiB.
-const AT_HAND: usize = 1_000;
+/// Most arrivals that are kept at hand besides being on disk: some 200 KiB.
+const AT_HAND: usize = 256;
 
 /// The inbox: durable, and read in order of number.
 ///

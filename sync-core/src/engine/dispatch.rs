@@ -123,8 +123,24 @@ pub(super) struct Dispatcher {
 }
 
 /// Makes calls until `stopping` turns true, then waits for those under way.
-pub(super) async fn run(mut dispatcher: Dispatcher, mut stopping: watch::Receiver<bool>) {
-    let mut under_way = JoinSet::new();
+pub(super) async fn run(dispatcher: Dispatcher, stopping: watch::Receiver<bool>) {
+    let caller = Caller {
+        side: dispatcher.side,
+        connector: Arc::clone(&dispatcher.connector),
+        limiter: dispatcher.limiter.clone(),
+        ledger: dispatcher.ledger.clone(),
+    };
+    // As many as there are permits.
+    let (asked, answers) = mpsc::unbounded_channel();
+    tokio::join!(ask(dispatcher, asked, stopping), call_all(&caller, answers));
+}
+
+/// Asks on without waiting for answers: one turn of the ledger, and one commit, then answers several.
+async fn ask(
+    mut dispatcher: Dispatcher,
+    asked: mpsc::UnboundedSender<oneshot::Receiver<Reply>>,
+    mut stopping: watch::Receiver<bool>,
+) {
     loop {
         let permit = tokio::select! {
             biased;
@@ -132,25 +148,46 @@ pub(super) async fn run(mut dispatcher: Dispatcher, mut stopping: watch::Receive
             _ = stopping.wait_for(|stop| *stop) => break,
             permit = dispatcher.permit() => permit,
         };
-        while under_way.try_join_next().is_some() {}
-        // Not to be cancelled: the answer is an intent that is on disk already.
         let Some(answer) = dispatcher.ask(permit).await else { break };
-        let connector = Arc::clone(&dispatcher.connector);
-        let (ledger, limiter, side) =
-            (dispatcher.ledger.clone(), dispatcher.limiter.clone(), dispatcher.side);
-        // The next permit is asked for meanwhile: one turn of the ledger, and one commit, then answers several.
-        under_way.spawn(async move {
-            let Ok((job, permit)) = answer.await else { return };
-            let Some(job) = job else { return permit.unused() };
-            let report = call(&*connector, job).await;
-            limiter.told(&connector.remaining());
-            teach(&limiter, &report);
-            drop(permit);
-            // The ledger is gone only when the engine is: then the intent is found again at the next start.
-            let _ = ledger.send(Message::Done(side, report)).await;
-        });
+        if asked.send(answer).is_err() {
+            break;
+        }
+    }
+}
+
+/// Makes the calls that the ledger answers with. Not to be cancelled: such an answer is an intent that is on disk already.
+async fn call_all(caller: &Caller, mut answers: mpsc::UnboundedReceiver<oneshot::Receiver<Reply>>) {
+    let mut under_way = JoinSet::new();
+    while let Some(answer) = answers.recv().await {
+        let Ok((job, permit)) = answer.await else { break };
+        while under_way.try_join_next().is_some() {}
+        match job {
+            // A task for each, from here on: until now there was nothing to do beside the ledger.
+            Some(job) => drop(under_way.spawn(caller.clone().call(job, permit))),
+            None => permit.unused(),
+        }
     }
     while under_way.join_next().await.is_some() {}
+}
+
+/// Makes a call and tells the ledger.
+#[derive(Clone)]
+struct Caller {
+    side: Side,
+    connector: Arc<dyn Connector>,
+    limiter: Limiter,
+    ledger: mpsc::Sender<Message>,
+}
+
+impl Caller {
+    async fn call(self, job: Job, permit: Permit) {
+        let report = call(&*self.connector, job).await;
+        self.limiter.told(&self.connector.remaining());
+        teach(&self.limiter, &report);
+        drop(permit);
+        // The ledger is gone only when the engine is: then the intent is found again at the next start.
+        let _ = self.ledger.send(Message::Done(self.side, report)).await;
+    }
 }
 
 impl Dispatcher {

@@ -1,6 +1,6 @@
 //! The one task that owns every pair. Each turn: hear, plan, commit once, and only then let anything leave.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,10 +26,6 @@ use crate::store::StoreError;
 
 /// Most messages taken in one turn. Bounds the size of a commit, and how long a dispatcher waits for its answer.
 const TURN: usize = 256;
-/// Most arrivals taken from the inbox in one turn. Bounds the memory of a turn: each may open a pair.
-const MAIL: usize = 32;
-/// Most unknown records waiting to be read, per side. The inbox waits meanwhile.
-const MAX_LOOKUPS: usize = 2_000;
 /// Spacing of attempts while one pair or record, or the store, is failing.
 pub(super) const SPACING: Schedule =
     Schedule { base: Duration::from_millis(250), max: Duration::from_secs(30), factor: 2.0 };
@@ -125,7 +121,8 @@ pub(super) struct Ledger {
     pub(super) busy: HashSet<PairId>,
     pub(super) draft: Draft,
     pub(super) now: Timestamp,
-    /// Where the next arrival is.
+    /// Arrivals that were fetched, and where the next one is.
+    pub(super) mail: VecDeque<(u64, Arrival)>,
     pub(super) mail_from: u64,
     pub(super) inbox: Arc<Inbox>,
     /// First numbers of what this turn puts into the inbox.
@@ -184,6 +181,7 @@ impl Ledger {
             meta,
             desks: PerSide::default(),
             busy: HashSet::new(),
+            mail: VecDeque::new(),
             mail_from: 0,
             inbox,
             posted: Vec::new(),
@@ -281,39 +279,6 @@ impl Ledger {
         let next = next.into_iter().chain(links).min();
         let next = next.map(|at| at.since(self.now)).into_iter().chain(opening).min();
         next.map_or(Duration::from_secs(60), |wait| wait.max(Duration::from_millis(1)))
-    }
-
-    /// Whether there is something in the inbox, and room to wait for the records it may be about.
-    fn has_mail(&self) -> bool {
-        let room = Side::BOTH.into_iter().all(|s| self.desks[s].lookups.len() < MAX_LOOKUPS);
-        room && self.mail_from < self.inbox.settled()
-    }
-
-    async fn take_mail(&mut self) -> Result<(), StoreError> {
-        if !self.has_mail() {
-            return Ok(());
-        }
-        let settled = self.inbox.settled();
-        let at_hand = self.inbox.take(self.mail_from, MAIL);
-        if !at_hand.is_empty() {
-            return self.hear_all(at_hand).await;
-        }
-        let mail = self.journal.inbox(self.mail_from, MAIL).await?;
-        let more = mail.len() == MAIL;
-        self.hear_all(mail.into_iter().take_while(|(number, _)| *number < settled)).await?;
-        if !more {
-            // Numbers without a row were never acknowledged.
-            self.mail_from = settled;
-        }
-        Ok(())
-    }
-
-    async fn hear_all(&mut self, mail: impl IntoIterator<Item = (u64, Arrival)>) -> Result<(), StoreError> {
-        for (number, arrival) in mail {
-            self.mail_from = number + 1;
-            self.hear(number, arrival.side, arrival.news).await?;
-        }
-        Ok(())
     }
 
     async fn serve(&mut self) -> Result<(), StoreError> {

@@ -24,6 +24,7 @@ mod kin;
 mod lanes;
 mod ledger;
 mod links;
+mod mail;
 mod patient;
 mod portion;
 mod quarantine;
