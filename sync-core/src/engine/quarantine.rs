@@ -10,6 +10,9 @@ impl Ledger {
     /// Keeps the dead letters in step with what a pair's sides refuse: each refusal is listed once, until the value is
     /// taken or no longer wanted.
     pub(super) fn list_refusals(&mut self, before: Option<&Pair>, after: Option<&Pair>) {
+        if before.zip(after).is_some_and(|(before, after)| before.believes_as(after)) {
+            return;
+        }
         let none = Refusals::default();
         for side in Side::BOTH {
             let old = reasons(before.map_or(&none, |p| &p.refused[side]));

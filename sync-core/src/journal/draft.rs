@@ -8,7 +8,7 @@ use super::{
     Arrival, DeadLetter, IndexKey, Journal, LEDGER, Lead, Meta, Waiting, decode, decode_option, due_key,
     encode, lead, pending_key, survivor_key, tombstone_key,
 };
-use crate::model::{Due, Pair, PairId, RecordId, Side, Timestamp};
+use crate::model::{Due, Pair, PairId, Pending, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
 
 /// Changes to the journal on the way to being committed as one batch. Reads through a draft see them.
@@ -152,8 +152,7 @@ impl Draft {
         now: Option<&Pair>,
     ) -> Result<(), StoreError> {
         let key = Bytes::from(id.as_str().to_owned());
-        let believed = before.map(Pair::belief) == now.map(Pair::belief);
-        if !believed {
+        if !before.zip(now).is_some_and(|(before, now)| before.believes_as(now)) {
             self.change_prints(id, before, now).await?;
             self.change(Table::Pairs, key.clone(), now.map(|pair| encode(&**pair)));
         }
@@ -161,20 +160,23 @@ impl Draft {
         if !now.unwrap_or(&blank).is_work_as_of(before.unwrap_or(&blank)) {
             self.change(Table::Work, key, now.filter(|now| !now.is_work_as_of(&blank)).map(encode));
         }
+        let [before, now] = [before, now].map(|pair| pair.map_or(&[][..], |pair| &pair.activities));
         self.change_pending(id, before, now);
         Ok(())
     }
 
-    fn change_pending(&mut self, id: &PairId, before: Option<&Pair>, now: Option<&Pair>) {
-        let [before, now] = [before, now].map(|pair| {
-            let activities = pair.map_or(&[][..], |pair| &pair.activities);
-            activities.iter().map(|p| (p.activity.id.as_str(), p)).collect::<BTreeMap<_, _>>()
-        });
-        for (activity, _) in before.iter().filter(|(activity, _)| !now.contains_key(*activity)) {
-            self.delete(Table::Activities, pending_key(id, activity));
+    fn change_pending(&mut self, id: &PairId, before: &[Pending], now: &[Pending]) {
+        // Most often one comes or goes, and the others stay in order.
+        let first = before.iter().zip(now).take_while(|(before, now)| before == now).count();
+        let (before, now) = (&before[first..], &now[first..]);
+        let last =
+            before.iter().rev().zip(now.iter().rev()).take_while(|(before, now)| before == now).count();
+        let (before, now) = (&before[..before.len() - last], &now[..now.len() - last]);
+        for gone in before.iter().filter(|b| now.iter().all(|n| n.activity.id != b.activity.id)) {
+            self.delete(Table::Activities, pending_key(id, &gone.activity.id));
         }
-        for (activity, pending) in now.iter().filter(|(activity, now)| before.get(*activity) != Some(now)) {
-            self.put(Table::Activities, pending_key(id, activity), encode(pending));
+        for new in now.iter().filter(|new| !before.contains(new)) {
+            self.put(Table::Activities, pending_key(id, &new.activity.id), encode(new));
         }
     }
 
