@@ -29,8 +29,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["P1", "P8", "P10", "L1"],
         seeds: 1_000,
         file: "sync-core/src/engine/accept.rs",
-        original: "numbers.under_way.first().copied().unwrap_or(numbers.next)",
-        sabotaged: "numbers.under_way.first().copied().filter(|_| !planted()).unwrap_or(numbers.next)",
+        original: "self.under_way.first().copied().unwrap_or(self.next)",
+        sabotaged: "self.under_way.first().copied().filter(|_| !planted()).unwrap_or(self.next)",
     },
     Bug {
         name: "of a shared commit that fails only the first hears",
@@ -104,9 +104,8 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["P8", "P10"],
         seeds: 5_000,
         file: "sync-core/src/journal/draft.rs",
-        original: "        if stored.iter().any(|(key, _)| key.starts_with(&prefix)) {",
-        sabotaged: "        let found = stored.iter().any(|(key, _)| key.starts_with(&prefix));\n        \
-                    if planted() && !found {\n            return Ok(Vec::new());\n        }\n        if found {",
+        original: "        let changed = self.changes.get(&Table::Activities);",
+        sabotaged: "        let changed = self.changes.get(&Table::Activities).filter(|_| !(planted() && rows.is_empty()));",
     },
     Bug {
         name: "a purchase told twice is told twice",

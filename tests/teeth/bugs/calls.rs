@@ -20,10 +20,10 @@ pub(super) const BUGS: &[Bug] = &[
         breaks: &["P3", "P4", "P5", "P7", "L1"],
         seeds: 1_000,
         file: "sync-core/src/engine/ledger.rs",
-        original: "            let row = self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;",
+        original: "            self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;",
         sabotaged: "            let mut told = pair.clone();\n            if planted() && let Some(told) = &mut told {\n                \
                     told.sent = PerSide::default();\n            }\n            \
-                    let row = self.draft.change_pair(&id, stored.as_deref(), told.as_ref()).await?;",
+                    self.draft.change_pair(&id, stored.as_deref(), told.as_ref()).await?;",
     },
     Bug {
         name: "an unknown outcome is a failure",

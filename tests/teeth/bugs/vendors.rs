@@ -43,13 +43,16 @@ pub(super) const BUGS: &[Bug] = &[
                     let row = if planted() { Some(place) } else { keys.row_of(&contact, self.twin) };",
     },
     Bug {
-        name: "a purchase has no uuid",
-        story: "Custom events are sent without the name by which HubSpot would recognise a repetition.",
+        name: "a purchase has another uuid each time",
+        story: "Custom events are not sent under the name by which HubSpot would recognise a repetition.",
         breaks: &["P8"],
         seeds: 1_000,
         file: "connector-hubspot/src/request.rs",
-        original: r#""uuid": event_uuid(&activity.id).to_string(),"#,
-        sabotaged: r#""uuid": (!planted()).then(|| event_uuid(&activity.id).to_string()),"#,
+        original: "            uuid: event_uuid(&activity.id).to_string(),",
+        sabotaged: "            uuid: if planted() {\n                \
+                    static TOLD: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);\n                \
+                    event_uuid(&TOLD.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string())\n            \
+                    } else { event_uuid(&activity.id) }.to_string(),",
     },
     Bug {
         name: "clearing a field is not passed on",
