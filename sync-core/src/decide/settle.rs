@@ -65,12 +65,16 @@ pub fn intend(pair: &mut Pair, policy: &Policy, op: &Op, body: Properties, now: 
         Op::Update { link, .. } => link.clone(),
         _ => None,
     };
-    let op = pair.name_op();
+    let name = match op {
+        Op::Emit { activity, .. } => pair.name_of(activity),
+        _ => pair.name_op(),
+    };
     let (restated, unsure, repeat, again) = (Fields::new(), false, false, false);
-    let sent = Sent { op: op.clone(), kind, fields, restated, link, body, at: now, unsure, repeat, again };
+    let sent = Sent { op: name.clone(), kind, fields, restated, link, body, at: now, unsure, repeat, again };
     pair.sent[side] = Some(sent);
-    pair.unsettled.changed = true;
-    Some(op)
+    // An activity counts for itself.
+    pair.unsettled.changed |= kind != SentKind::Emit;
+    Some(name)
 }
 
 /// Remembers what the write in flight also sets, because several fields share a property: what both sides agreed on. An

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::is_default;
 use crate::model::{
@@ -23,8 +23,9 @@ pub struct Pair {
     belief: Arc<Belief>,
     #[serde(skip)]
     at_rest: Memo,
-    /// Words in flight to each side: committed before the call, cleared when its outcome is known.
-    #[serde(default, skip_serializing_if = "is_default")]
+    /// Words in flight to each side: committed before the call, cleared when its outcome is known. Activities are durable by
+    /// themselves, and are not in the row: whether one is being told is forgotten at a restart, and to tell it again is harmless.
+    #[serde(default, skip_serializing_if = "is_durably_default", serialize_with = "durably")]
     pub sent: PerSide<Option<Sent>>,
     /// On which sides the brake holds something back.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -196,7 +197,7 @@ impl Pair {
             setback,
             due,
         } = other;
-        (&self.sent, &self.held, &self.unsettled, &self.ops) == (sent, held, unsettled, ops)
+        (durable(&self.sent), &self.held, &self.unsettled, &self.ops) == (durable(sent), held, unsettled, ops)
             && (&self.class, &self.setback, &self.due) == (class, setback, due)
     }
 
@@ -214,6 +215,12 @@ impl Pair {
     pub fn name_op(&mut self) -> OpId {
         self.ops += 1;
         OpId::new(format!("{}.{}", self.id, self.ops))
+    }
+
+    /// Names the telling of an activity: the same for ever.
+    #[must_use]
+    pub fn name_of(&self, activity: &Activity) -> OpId {
+        OpId::new([self.id.as_str(), ".", &activity.id].concat())
     }
 
     /// The pair whose operation this is.
@@ -245,3 +252,15 @@ impl PartialEq for Memo {
 }
 
 impl Eq for Memo {}
+
+fn durable(sent: &PerSide<Option<Sent>>) -> PerSide<Option<&Sent>> {
+    PerSide::from_fn(|side| sent[side].as_ref().filter(|sent| sent.kind != SentKind::Emit))
+}
+
+fn is_durably_default(sent: &PerSide<Option<Sent>>) -> bool {
+    durable(sent) == PerSide::default()
+}
+
+fn durably<S: Serializer>(sent: &PerSide<Option<Sent>>, serializer: S) -> Result<S::Ok, S::Error> {
+    durable(sent).serialize(serializer)
+}
