@@ -30,16 +30,25 @@ impl Ledger {
     /// Takes in one arrival. Its row stays in the inbox while it waits for a record to be read.
     pub(super) async fn hear(&mut self, number: u64, side: Side, news: News) -> Result<(), StoreError> {
         self.desks[side].repair.heard.note(&news);
-        if let Some(id) = self.unknown(side, &news).await? {
+        let owner = self.owner(side, &news).await?;
+        if owner.is_none()
+            && let Some(id) = self.unknown(side, &news).await?
+        {
             self.look_up(side, id, (number, news));
             return Ok(());
         }
-        self.digest(number, side, news).await
+        self.digest(number, side, news, owner).await
     }
 
-    /// Takes in one arrival for which nothing needs to be read first.
-    pub(super) async fn digest(&mut self, number: u64, side: Side, news: News) -> Result<(), StoreError> {
-        let fate = self.understand(number, side, news).await?;
+    /// Takes in one arrival for which nothing needs to be read first. `owner`: as [`owner`](Self::owner) has just found it.
+    pub(super) async fn digest(
+        &mut self,
+        number: u64,
+        side: Side,
+        news: News,
+        owner: Option<PairId>,
+    ) -> Result<(), StoreError> {
+        let fate = self.understand(number, side, news, owner).await?;
         self.draft.delete_arrival(number);
         self.meta.counts.taken += 1;
         self.book(fate).await
@@ -65,12 +74,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// The record that must be read before the news can be understood, if any.
+    /// The pair of the record that news without content names.
+    pub(super) async fn owner(&self, side: Side, news: &News) -> Result<Option<PairId>, StoreError> {
+        match news {
+            News::Changed { id, .. } | News::Happened { id: Some(id), .. } => {
+                self.find(&IndexKey::record(side, id)).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The record that must be read before the news can be understood, if any. It has no owner.
     async fn unknown(&self, side: Side, news: &News) -> Result<Option<RecordId>, StoreError> {
         let (News::Changed { id, .. } | News::Happened { id: Some(id), .. }) = news else { return Ok(None) };
-        if self.find(&IndexKey::record(side, id)).await?.is_some() {
-            return Ok(None);
-        }
         let is_old = match news {
             News::Changed { at, .. } => self.is_past(side, id, *at).await?,
             News::Happened { activity, .. } => self.draft.activity(&activity.id).await?.is_some(),
@@ -110,23 +126,30 @@ impl Ledger {
         }
         if let Some(lookup) = self.desks[side].lookups.remove(id) {
             for (number, news) in lookup.news {
-                self.digest(number, side, news).await?;
+                let owner = self.owner(side, &news).await?;
+                self.digest(number, side, news, owner).await?;
             }
         }
         Ok(false)
     }
 
-    async fn understand(&mut self, number: u64, side: Side, news: News) -> Result<Fate, StoreError> {
+    async fn understand(
+        &mut self,
+        number: u64,
+        side: Side,
+        news: News,
+        owner: Option<PairId>,
+    ) -> Result<Fate, StoreError> {
         match news {
             News::Seen(sighting) => self.see(side, &sighting).await,
             News::Changed { id, at, author, class, property } => {
                 let told = property.and_then(|(name, value)| self.field_of(side, name, value));
-                self.change(side, class, Hint { id, at, author, told }).await
+                self.change(side, class, owner, Hint { id, at, author, told }).await
             }
             News::Gone { id, at, .. } => self.lose(side, &id, at).await,
             News::Merged { into, from, .. } => self.merge(side, &into, &from).await,
             News::Happened { id, match_value, activity } => {
-                self.happen(side, id, match_value, activity).await
+                self.happen(side, (owner, id), match_value, activity).await
             }
             News::Ignored { reason } => {
                 tracing::debug!(side = %side, %reason, "ignored");
@@ -204,10 +227,14 @@ impl Ledger {
         Ok(Fate::Effect(id, effect, class))
     }
 
-    async fn change(&mut self, side: Side, class: Class, news: Hint) -> Result<Fate, StoreError> {
-        let Some(id) = self.find(&IndexKey::record(side, &news.id)).await? else {
-            return Ok(Fate::Nothing);
-        };
+    async fn change(
+        &mut self,
+        side: Side,
+        class: Class,
+        owner: Option<PairId>,
+        news: Hint,
+    ) -> Result<Fate, StoreError> {
+        let Some(id) = owner else { return Ok(Fate::Nothing) };
         let policy = self.policy.clone();
         let Some(pair) = self.pair(&id).await? else { return Ok(Fate::Nothing) };
         if pair.record_id(side).is_some_and(|r| *r != news.id) {
@@ -252,7 +279,7 @@ impl Ledger {
     async fn happen(
         &mut self,
         side: Side,
-        id: Option<RecordId>,
+        (mut owner, id): (Option<PairId>, Option<RecordId>),
         match_value: Option<Value>,
         activity: Activity,
     ) -> Result<Fate, StoreError> {
@@ -263,10 +290,6 @@ impl Ledger {
             let field = self.policy.entity.match_field()?;
             Some(self.policy.entity.compare(field).key(&v))
         });
-        let mut owner = None;
-        if let Some(id) = &id {
-            owner = self.find(&IndexKey::record(side, id)).await?;
-        }
         if let (None, Some(key)) = (&owner, &match_key) {
             owner = self.find(&IndexKey::matching(key)).await?;
         }

@@ -110,7 +110,10 @@ impl Ledger {
                     };
                     self.book(fate).await?;
                 }
-                _ => self.digest(number, side, news).await?,
+                _ => {
+                    let owner = self.owner(side, &news).await?;
+                    self.digest(number, side, news, owner).await?;
+                }
             }
         }
         Ok(())
