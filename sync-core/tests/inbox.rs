@@ -1,7 +1,7 @@
 //! Is every acknowledged delivery taken in, although concurrent deliveries reach the disk in any order?
 
 #![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,17 +78,50 @@ fn ignored() -> Delivery {
     Delivery::new(serde_json::to_vec(&news).unwrap().into())
 }
 
-#[tokio::test(start_paused = true)]
-async fn is_a_delivery_taken_in_that_reaches_the_disk_after_its_successor() {
-    let store = HoldsBackTheFirst { store: MemoryStore::new(), go: Arc::new(Semaphore::new(0)) };
-    let engine = Engine::builder(Entity::new("thing"))
+/// An engine of which nothing is to be known but its inbox.
+async fn engine(store: impl Store) -> Engine {
+    Engine::builder(Entity::new("thing"))
         .left(Mute(Description::default()), Mapping::new())
         .right(Mute(Description::default()), Mapping::new())
         .settings(Settings { backfill: false, ..Settings::default() })
-        .store(store.clone())
+        .store(store)
         .build()
         .await
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs until this many arrivals were taken in.
+async fn run_until(engine: &Engine, taken: u64) {
+    let mut status = engine.watch();
+    let all = tokio::time::timeout(Duration::from_secs(600), status.wait_for(|s| s.counts.taken == taken));
+    tokio::select! {
+        _ = engine.run(std::future::pending()) => panic!("it ended"),
+        all = all => drop(all.expect("some were passed by").unwrap()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_what_piled_up_taken_in_once_whether_at_hand_or_on_disk_alone() {
+    let store = MemoryStore::new();
+    let piled_up = engine(store.clone()).await;
+    for _ in 0..300 {
+        assert_eq!(piled_up.accept(Side::Left, &ignored()).await, Ok(1));
+    }
+    drop(piled_up);
+    // After a restart nothing is at hand, and of what comes then only the first.
+    let engine = engine(store.clone()).await;
+    for _ in 0..400 {
+        assert_eq!(engine.accept(Side::Left, &ignored()).await, Ok(1));
+    }
+    run_until(&engine, 700).await;
+    assert_eq!(engine.status().counts.noop, 700);
+    assert!(store.scan(Table::Inbox, b"", 1).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_a_delivery_taken_in_that_reaches_the_disk_after_its_successor() {
+    let store = HoldsBackTheFirst { store: MemoryStore::new(), go: Arc::new(Semaphore::new(0)) };
+    let engine = engine(store.clone()).await;
     let running = tokio::spawn({
         let engine = engine.clone();
         async move { engine.run(std::future::pending()).await }

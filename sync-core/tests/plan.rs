@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use common::*;
 use sync_core::decide::{
-    Op, Outcome, Policy, PreferSide, Source, agree, gone, is_blocked, observe, plan, settle,
+    Op, Outcome, Policy, PreferSide, Source, agree, gone, intend, is_blocked, observe, plan, settle,
 };
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
-use sync_core::model::{Author, ByField, Fields, Pair, Refusal, Seen, Side, Timestamp};
+use sync_core::model::{Author, ByField, Fields, Pair, PerSide, Properties, Refusal, Seen, Side, Timestamp};
 
 /// What is planned, in a word each.
 fn words(pair: &Pair, policy: &Policy) -> Vec<(&'static str, Side)> {
@@ -159,6 +159,11 @@ fn are_activities_told_one_by_one_once_their_record_exists() {
     observe(&mut pair, &policy(), Side::Left, &seen(Side::Left, Source::Event, 2, fields));
     let tell = |what| Op::Emit { side: Side::Left, id: id(Side::Left), activity: Arc::new(purchase(what)) };
     assert_eq!(plan(&pair, &policy()), [tell("first")]);
+    let name = intend(&mut pair, &policy(), &tell("first"), Properties::new(), at(3));
+    pair.sent = PerSide::default();
+    let again = intend(&mut pair, &policy(), &tell("first"), Properties::new(), at(4));
+    assert_eq!(name, again, "nobody remembers the first attempt");
+    pair.sent = PerSide::default();
     pair.activities[0].refused = Some("no such event".to_owned());
     assert_eq!(plan(&pair, &policy()), [tell("second")], "what is refused does not stand in the way");
 }
