@@ -240,8 +240,7 @@ impl Deref for Pair {
 
 impl DerefMut for Pair {
     fn deref_mut(&mut self) -> &mut Belief {
-        self.at_rest = Memo(false);
-        Arc::make_mut(&mut self.belief)
+        self.belief_and_sent().0
     }
 }
 
