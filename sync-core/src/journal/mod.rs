@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
-//! | pairs | pair id | [`Belief`]: what is believed of it |
+//! | pairs | pair id | [`Belief`](crate::model::Belief): what is believed of it |
 //! | work | pair id | [`Pair`]: the work for it, if there ever was any |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id; that of a record also has a print of what the pair believes of it |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
