@@ -211,3 +211,30 @@ async fn is_what_happened_while_a_long_answer_was_read_asked_for_again() {
     };
     assert!(stage.left.state().written.iter().any(made));
 }
+
+#[tokio::test(start_paused = true)]
+async fn is_a_purchase_that_is_refused_set_aside_once_although_its_pair_has_left_memory() {
+    let mut stage = Stage { tail: Duration::ZERO, ..Stage::new() };
+    stage.left.like.emit_batch = 1;
+    let engine = stage.engine().await;
+    let (left, theirs) = (stage.left.clone(), engine.clone());
+    tokio::spawn(async move {
+        let now = left.clock.now();
+        hear(&theirs, Side::Left, created("ann", "1", now)).await;
+        pass(5).await;
+        left.state().unfit.insert("p1".to_owned());
+        left.state().slow = Duration::from_secs(10);
+        let email = Value::new("ann@example.com");
+        let activity = Activity { id: "p1".to_owned(), at: now, details: Default::default() };
+        hear(&theirs, Side::Right, News::Happened { id: None, match_value: email, activity }).await;
+        pass(1).await;
+        // While the call is under way, more people come than are kept in memory.
+        for n in 0..5_000 {
+            hear(&theirs, Side::Left, created(&format!("other{n}"), "1", now)).await;
+        }
+    });
+    live(&engine, 3_600).await;
+    let counts = engine.status().counts;
+    assert_eq!((counts.pending, counts.quarantined, counts.taken), (0, 1, 5_002));
+    assert_eq!(stage.left.state().spoilt, 1, "it is tried once");
+}

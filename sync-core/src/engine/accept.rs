@@ -45,14 +45,16 @@ impl Engine {
     }
 }
 
-/// Most arrivals that are kept at hand besides being on disk: some 200 KiB.
+/// Most arrivals that are kept at hand besides being on disk.
 const AT_HAND: usize = 256;
+/// None of them has a longer row, in bytes.
+const SHORT: usize = 2_048;
 
 /// The inbox: durable, and read in order of number.
 ///
 /// Concurrent deliveries share commits, so a higher number may be on disk before a lower one. Readers stop short of the
-/// lowest number whose commit is still under way, or they would pass it by. What arrived last is at hand, so that a reader who
-/// keeps up need not read it back from the disk.
+/// lowest number whose commit is still under way, or they would pass it by. Some of what was not read yet is at hand, so that a
+/// reader who keeps up need not read it back from the disk.
 pub(super) struct Inbox {
     journal: Journal,
     numbers: Mutex<Numbers>,
@@ -102,13 +104,12 @@ impl Inbox {
     async fn append(inbox: &Arc<Self>, arrivals: Vec<Arrival>) -> Result<(), StoreError> {
         let first = inbox.take_numbers(arrivals.len() as u64);
         let mut draft = Draft::new(inbox.journal.clone());
-        for (number, arrival) in (first..).zip(&arrivals) {
-            draft.put_arrival(number, arrival);
-        }
+        let lengths = (first..).zip(&arrivals).map(|(number, arrival)| draft.put_arrival(number, arrival));
+        let is_short = lengths.max() <= Some(SHORT);
         let inbox = Arc::clone(inbox);
         let commit = tokio::spawn(async move {
             let result = inbox.journal.commit(draft.take()).await;
-            if result.is_ok() {
+            if result.is_ok() && is_short {
                 inbox.keep_at_hand(first, arrivals);
             }
             inbox.arrived(first);

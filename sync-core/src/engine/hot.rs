@@ -7,8 +7,11 @@ use moka::sync::Cache;
 
 use crate::model::{Pair, PairId};
 
-/// Most memory for them, in bytes, about. What waits to be told of them comes on top.
+/// Most memory for them, in bytes, about.
 const HOT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// As many activities, each of some hundred bytes, are not worth weighing.
+const FEW: usize = 4;
 
 /// The pairs as they are in the store.
 pub(super) struct Hot(Cache<PairId, Arc<Place>>);
@@ -32,8 +35,7 @@ impl Hot {
     pub(super) fn put(&self, id: PairId, place: Option<&Place>, pair: Pair) {
         let pair = Arc::new(pair);
         match place {
-            // What it weighs is what is believed.
-            Some(place) if place.pair().believes_as(&pair) => *place.lock() = pair,
+            Some(place) if is_as_heavy(&place.pair(), &pair) => *place.lock() = pair,
             _ => self.0.insert(id, Arc::new(Place(Mutex::new(pair)))),
         }
     }
@@ -41,6 +43,11 @@ impl Hot {
     pub(super) fn remove(&self, id: &PairId) {
         self.0.invalidate(id);
     }
+}
+
+/// Whether a pair need not be weighed anew: the same is believed, and a few activities make no difference.
+fn is_as_heavy(before: &Pair, now: &Pair) -> bool {
+    before.activities.len().max(now.activities.len()) <= FEW && before.believes_as(now)
 }
 
 impl Place {

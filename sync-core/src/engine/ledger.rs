@@ -129,7 +129,7 @@ pub(super) struct Ledger {
     pub(super) posted: Vec<u64>,
     messages: mpsc::Receiver<Message>,
     pub(super) status: watch::Sender<Status>,
-    hot: Hot,
+    pub(super) hot: Hot,
     /// Pairs of this turn.
     pub(super) open: HashMap<PairId, Open>,
     stored_meta: Option<Meta>,

@@ -361,18 +361,26 @@ impl Ledger {
 
     async fn refused(&mut self, side: Side, row: &Row, reason: String, properties: &[String]) -> Result<()> {
         let id = &row.pair;
+        if let WriteBody::Emit { activity, .. } = &row.write.body {
+            return self.untellable(side, id, activity, &reason).await;
+        }
         let mapping = &self.systems[side].mapping;
         let blamed = mapping.lenses().filter(|l| l.properties().iter().any(|p| properties.contains(p)));
         let fields: Vec<Field> = blamed.flat_map(|l| l.fields().to_vec()).collect();
-        self.outcome(side, id, Outcome::Refused { reason: reason.clone(), fields }).await?;
-        if let WriteBody::Emit { activity, .. } = &row.write.body {
-            self.meta.counts.pending = self.meta.counts.pending.saturating_sub(1);
-            self.meta.counts.quarantined += 1;
-            let what = format!("activity {}", activity.id);
-            if let Some(pair) = self.pair(id).await?.map(|p| p.clone()) {
-                self.set_aside(side, &pair, &what, &reason);
-            }
-        }
+        self.outcome(side, id, Outcome::Refused { reason, fields }).await
+    }
+
+    /// A side does not take an activity. The pair may not know any more that it was being told, if it has left memory since.
+    async fn untellable(&mut self, side: Side, id: &PairId, activity: &Activity, reason: &str) -> Result<()> {
+        self.outcome(side, id, Outcome::NotDone).await?;
+        let Some(pair) = self.pair(id).await? else { return Ok(()) };
+        let mut untold = pair.activities.iter_mut().filter(|p| p.refused.is_none());
+        let Some(pending) = untold.find(|p| p.activity.id == activity.id) else { return Ok(()) };
+        pending.refused = Some(reason.to_owned());
+        let pair = pair.clone();
+        self.meta.counts.pending = self.meta.counts.pending.saturating_sub(1);
+        self.meta.counts.quarantined += 1;
+        self.set_aside(side, &pair, &format!("activity {}", activity.id), reason);
         Ok(())
     }
 

@@ -83,8 +83,10 @@ impl Ledger {
         self.meta.planning = pairs.last().map(|p| Planning { after: Some(p.id.clone()) });
         for pair in pairs {
             let id = pair.id.clone();
-            // What was just read need not be read once more; what this turn has changed stands.
-            self.open.entry(id.clone()).or_insert_with(|| Open::read(pair));
+            // What was just read need not be read once more; what is in memory knows more.
+            if !self.open.contains_key(&id) && self.hot.get(&id).is_none() {
+                self.open.insert(id.clone(), Open::read(pair));
+            }
             self.file(&id).await?;
         }
         Ok(())

@@ -36,6 +36,7 @@ impl Draft {
     /// The changes as a batch; leaves none behind.
     pub fn take(&mut self) -> Batch {
         let mut batch = Batch::default();
+        batch.changes.reserve(self.changes.values().map(BTreeMap::len).sum());
         for (table, changed) in std::mem::take(&mut self.changes) {
             for (key, value) in changed {
                 match value {
@@ -130,9 +131,12 @@ impl Draft {
         self.put(Table::Meta, LEDGER, encode(meta));
     }
 
-    /// Stores an arrival under a number.
-    pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) {
-        self.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
+    /// Stores an arrival under a number. Gives the length of its row in bytes.
+    pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) -> usize {
+        let row = encode(arrival);
+        let length = row.len();
+        self.put(Table::Inbox, number.to_be_bytes().to_vec(), row);
+        length
     }
 
     /// Removes an arrival.

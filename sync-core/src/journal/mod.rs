@@ -5,7 +5,7 @@
 //! | meta | `ledger` | [`Meta`] |
 //! | inbox | sequence number | [`Arrival`] |
 //! | pairs | pair id | [`Belief`](crate::model::Belief): what is believed of it |
-//! | work | pair id | [`Pair`]: the work for it, if there ever was any |
+//! | work | pair id | [`Pair`]: the work for it, if there is any |
 //! | index | `i/<side>/<record id>`, `m/<match key>` | [`Lead`]: pair id; that of a record also has a print of what the pair believes of it |
 //! | index | `g/<side>/<record id>`: it is gone | since when |
 //! | index | `s/<pair id>`: it was absorbed | the pair that survives |
@@ -290,9 +290,12 @@ impl Journal {
         for (key, belief) in &beliefs {
             let id = id(key)?;
             let prefix = pending_key(&id, "");
-            let mine = pending.partition_point(|(key, _)| key.starts_with(prefix.as_bytes()));
-            pairs.push(decode_pair(id, belief, work.get(key), &pending[..mine])?);
-            pending = &pending[mine..];
+            // What comes before is of a pair that was not there yet when the pairs were read.
+            pending = &pending[pending.partition_point(|(key, _)| **key < *prefix.as_bytes())..];
+            let (mine, others) =
+                pending.split_at(pending.partition_point(|(key, _)| key.starts_with(prefix.as_bytes())));
+            pairs.push(decode_pair(id, belief, work.get(key), mine)?);
+            pending = others;
         }
         Ok(pairs)
     }
@@ -304,7 +307,7 @@ impl Journal {
         from: impl AsRef<[u8]>,
         wanted: impl Fn(&Bytes) -> bool,
     ) -> Result<Rows, StoreError> {
-        // Most often there is none.
+        // Most often there is none, or one: many rows at once are for those who turn out to have many.
         let (mut found, mut from, mut limit) = (Rows::new(), from.as_ref().to_vec(), 1);
         loop {
             let rows = self.store.scan(table, &from, limit).await?;
@@ -314,7 +317,7 @@ impl Journal {
                 return Ok(found);
             };
             from = [last, &b"\0"[..]].concat();
-            limit = 1000;
+            limit = (limit * 8).min(1000);
         }
     }
 
@@ -352,7 +355,10 @@ impl Journal {
     reason = "our own types have text keys and no failing serializers: this cannot fail"
 )]
 fn encode<T: Serialize + ?Sized>(row: &T) -> Bytes {
-    Bytes::from(serde_json::to_vec(row).expect("plain data serializes"))
+    // Most rows are shorter: no need to grow step by step.
+    let mut bytes = Vec::with_capacity(512);
+    serde_json::to_writer(&mut bytes, row).expect("plain data serializes");
+    Bytes::from(bytes)
 }
 
 fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {

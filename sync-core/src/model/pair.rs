@@ -24,7 +24,8 @@ pub struct Pair {
     #[serde(skip)]
     at_rest: Memo,
     /// Words in flight to each side: committed before the call, cleared when its outcome is known. Activities are durable by
-    /// themselves, and are not in the row: whether one is being told is forgotten at a restart, and to tell it again is harmless.
+    /// themselves, and are not in the row: whether one is being told is forgotten at a restart, or when the pair leaves memory. To
+    /// tell it again is harmless.
     #[serde(default, skip_serializing_if = "is_durably_default", serialize_with = "durably")]
     pub sent: PerSide<Option<Sent>>,
     /// On which sides the brake holds something back.
@@ -36,7 +37,7 @@ pub struct Pair {
     /// Events whose effect is not settled yet.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unsettled: Unsettled,
-    /// How many operations were ever named for this pair.
+    /// How many operations were ever named for this pair, tellings aside.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ops: u32,
     /// The urgency of the work at hand.
@@ -49,6 +50,9 @@ pub struct Pair {
     #[serde(default, skip_serializing_if = "is_default")]
     pub due: Option<Due>,
 }
+
+/// In the name of an operation, between pair and activity: no other operation has it.
+const TELLING: &str = ".tell:";
 
 /// Something that was found out about a pair and can be found out again: two pairs are the same with and without it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -177,9 +181,13 @@ impl Pair {
         self.belief == other.belief
     }
 
-    /// How much memory it takes, in bytes, about, without activities.
+    /// How much memory it takes, in bytes, about.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Self>() + self.belief.memory()
+        let text = |(name, value): (&String, &String)| 2 * size_of::<String>() + name.len() + value.len();
+        let pending = |pending: &Pending| {
+            size_of::<(Pending, Activity)>() + pending.activity.details.iter().map(text).sum::<usize>()
+        };
+        size_of::<Self>() + self.belief.memory() + self.activities.iter().map(pending).sum::<usize>()
     }
 
     /// Whether the work is the same, activities aside.
@@ -217,16 +225,17 @@ impl Pair {
         OpId::new(format!("{}.{}", self.id, self.ops))
     }
 
-    /// Names the telling of an activity: the same for ever.
+    /// Names the telling of an activity, always the same for this pair.
     #[must_use]
     pub fn name_of(&self, activity: &Activity) -> OpId {
-        OpId::new([self.id.as_str(), ".", &activity.id].concat())
+        OpId::new([self.id.as_str(), TELLING, &activity.id].concat())
     }
 
     /// The pair whose operation this is.
     #[must_use]
     pub fn of_op(op: &OpId) -> Option<PairId> {
-        op.as_str().rsplit_once('.').map(|(pair, _)| PairId::new(pair))
+        let op = op.as_str();
+        op.split_once(TELLING).or_else(|| op.rsplit_once('.')).map(|(pair, _)| PairId::new(pair))
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct State {
     pub(crate) written: Vec<Write>,
     /// Calls that wrote it.
     pub(crate) writes: usize,
-    /// Records with these emails fail whatever call they are in.
+    /// Records with these emails, and activities with these ids, fail whatever call they are in.
     pub(crate) unfit: BTreeSet<String>,
     /// Calls that they failed.
     pub(crate) spoilt: usize,
@@ -173,7 +173,8 @@ impl System {
             WriteBody::Create { properties, .. } => {
                 properties["email"].as_ref().is_some_and(|email| state.unfit.contains(email.as_str()))
             }
-            _ => false,
+            WriteBody::Emit { activity, .. } => state.unfit.contains(&activity.id),
+            WriteBody::Update { .. } => false,
         };
         if rows.iter().any(unfit) {
             state.spoilt += 1;
