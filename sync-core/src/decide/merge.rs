@@ -31,7 +31,7 @@ pub fn agree(pair: &mut Pair, policy: &Policy) {
         if !(held(Side::Left) && held(Side::Right)) {
             continue;
         }
-        // Whatever a side refused, nobody wants it there any more.
+        // Whatever a side refused, nobody wants it there any more. To remove what is not there would copy the belief in vain.
         for side in Side::BOTH {
             if pair.refused[side].fields.contains_key(field) {
                 pair.refused[side].fields.remove(field);
