@@ -9,7 +9,7 @@ use connector_hubspot::{HubSpot, HubSpotConfig};
 use connector_stripe::{Stripe, StripeConfig};
 use secrecy::SecretString;
 use sync_core::decide::LastWriterWins;
-use sync_core::http::{ReqwestTransport, Transport};
+use sync_core::http::ReqwestTransport;
 use sync_core::model::Entity;
 use sync_core::store::StoreError;
 #[cfg(feature = "sled")]
@@ -38,13 +38,13 @@ pub(crate) struct Connectors {
 /// Builds both connectors, which checks what only they know how to check. Needs a TLS provider.
 pub(crate) fn connectors(config: &Config) -> Result<Connectors, RunError> {
     let timeout = Duration::from_millis(config.sync.call_timeout_ms);
-    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new(timeout).map_err(RunError::Http)?);
+    let transport = ReqwestTransport::new(timeout).map_err(RunError::Http)?;
     let hubspot = hubspot_config(&config.hubspot, config.server.public_url.as_str());
     let stripe = stripe_config(&config.stripe);
     Ok(Connectors {
-        hubspot: HubSpot::new(hubspot, Arc::clone(&transport))
+        hubspot: HubSpot::new(hubspot, Arc::new(transport.clone()))
             .map_err(|error| ConfigError::new("hubspot", error.to_string()))?,
-        stripe: Stripe::new(stripe, transport)
+        stripe: Stripe::new(stripe, Arc::new(transport))
             .map_err(|error| ConfigError::new(format!("stripe.{}", error.key), error.reason))?,
     })
 }

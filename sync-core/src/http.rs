@@ -69,10 +69,13 @@ pub use over_reqwest::ReqwestTransport;
 
 #[cfg(feature = "reqwest")]
 mod over_reqwest {
+    use std::sync::OnceLock;
     use std::time::Duration;
 
     use async_trait::async_trait;
     use bytes::{Bytes, BytesMut};
+    use http::Uri;
+    use reqwest::Url;
 
     use super::{Request, Response, Transport, TransportError};
 
@@ -83,6 +86,7 @@ mod over_reqwest {
     #[derive(Debug, Clone)]
     pub struct ReqwestTransport {
         client: reqwest::Client,
+        urls: Urls,
     }
 
     impl ReqwestTransport {
@@ -97,7 +101,7 @@ mod over_reqwest {
                 .timeout(timeout)
                 .no_proxy()
                 .build()
-                .map(|client| Self { client })
+                .map(|client| Self { client, urls: Urls::default() })
                 .map_err(|e| TransportError::NotSent(cause(&e)))
         }
     }
@@ -105,8 +109,10 @@ mod over_reqwest {
     #[async_trait]
     impl Transport for ReqwestTransport {
         async fn send(&self, request: Request) -> Result<Response, TransportError> {
-            let request =
-                reqwest::Request::try_from(request).map_err(|e| TransportError::NotSent(cause(&e)))?;
+            let (parts, body) = request.into_parts();
+            let mut request = reqwest::Request::new(parts.method, self.urls.of(&parts.uri)?);
+            *request.headers_mut() = parts.headers;
+            *request.body_mut() = Some(body.into());
             let mut response = self.client.execute(request).await.map_err(|e| {
                 if e.is_connect() || e.is_builder() {
                     TransportError::NotSent(cause(&e))
@@ -128,6 +134,30 @@ mod over_reqwest {
         }
     }
 
+    /// Addresses as the client wants them. Requests nearly always go where the first one went, whose server is therefore parsed
+    /// only once.
+    #[derive(Debug, Clone, Default)]
+    struct Urls(OnceLock<(Uri, Url)>);
+
+    impl Urls {
+        fn of(&self, uri: &Uri) -> Result<Url, TransportError> {
+            let parse = || Url::parse(&uri.to_string()).map_err(|e| TransportError::NotSent(e.to_string()));
+            let Some((first, url)) = self.0.get() else {
+                let url = parse()?;
+                // Another may have been the first by a hair.
+                let _ = self.0.set((uri.clone(), url.clone()));
+                return Ok(url);
+            };
+            if first.scheme() != uri.scheme() || first.authority() != uri.authority() {
+                return parse();
+            }
+            let mut url = url.clone();
+            url.set_path(uri.path());
+            url.set_query(uri.query());
+            Ok(url)
+        }
+    }
+
     /// The innermost cause. The outer texts carry the URL, which may carry an email address.
     fn cause(error: &(dyn std::error::Error + 'static)) -> String {
         let mut inner = error;
@@ -135,6 +165,29 @@ mod over_reqwest {
             inner = source;
         }
         if std::ptr::eq(inner, error) { "request failed".to_owned() } else { inner.to_string() }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            /// The client's own way to read a request's address is the measure.
+            #[test]
+            fn is_every_url_read_as_the_client_reads_it(
+                requests in prop::collection::vec(("http://(a|B:80|u@a|127.0.0.1:1)", "(/[!-~]{0,12}){0,3}"), 1..6),
+            ) {
+                let urls = Urls::default();
+                for (server, path) in requests {
+                    let Ok(uri) = format!("{server}{path}").parse::<Uri>() else { continue };
+                    let request = http::Request::get(uri.clone()).body(Bytes::new()).unwrap();
+                    let theirs = reqwest::Request::try_from(request).map(|request| request.url().clone());
+                    prop_assert_eq!(urls.of(&uri).ok(), theirs.ok(), "{}", uri);
+                }
+            }
+        }
     }
 }
 
