@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
 
 use tokio::sync::oneshot;
 
@@ -37,6 +38,8 @@ impl Writer {
     /// Works until all senders are gone.
     pub(super) fn work(mut self, orders: &Receiver<Order>) {
         while let Ok(first) = orders.recv() {
+            // Where threads wait for a processor, some of them are about to commit, and can share this sync. Else this takes no time.
+            thread::yield_now();
             let (mut frame, mut waiting) = (Frame::new(), Vec::new());
             for order in std::iter::once(first).chain(orders.try_iter()) {
                 let conditions = &order.batch.preconditions;
