@@ -15,7 +15,7 @@ use sync_core::decide::{
     plan, settle,
 };
 use sync_core::http::{Request, Response, Transport, TransportError};
-use sync_core::journal::{Arrival, Draft, Journal};
+use sync_core::journal::{Arrival, Journal};
 use sync_core::model::entity::{EMAIL, FIRST_NAME, LAST_NAME, PHONE};
 use sync_core::model::{
     Author, Edit, Entity, Fields, News, Pair, PairId, PerSide, Properties, Record, RecordId, Side, Sighting,
@@ -162,9 +162,8 @@ fn append(c: &mut Criterion) {
         b.iter(|| {
             // The same few rows again and again: the table stays small.
             number = (number + 1) % 1_000;
-            let mut draft = Draft::new(journal.clone());
-            draft.put_arrival(number, black_box(&arrival));
-            runtime.block_on(journal.commit(draft.take())).unwrap();
+            let batch = Journal::arrivals(number, std::slice::from_ref(black_box(&arrival)));
+            runtime.block_on(journal.commit(batch)).unwrap();
         });
     });
 }

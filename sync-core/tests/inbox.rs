@@ -140,3 +140,14 @@ async fn is_a_delivery_taken_in_that_reaches_the_disk_after_its_successor() {
     assert!(both.is_ok(), "the first delivery was acknowledged and passed by");
     running.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn does_nothing_wait_for_a_sender_that_hangs_up_before_it_is_answered() {
+    let store = HoldsBackTheFirst { store: MemoryStore::new(), go: Arc::new(Semaphore::new(0)) };
+    let engine = engine(store.clone()).await;
+    let hangs_up = tokio::time::timeout(Duration::from_secs(1), engine.accept(Side::Left, &ignored())).await;
+    assert!(hangs_up.is_err());
+    assert_eq!(engine.accept(Side::Left, &ignored()).await, Ok(1));
+    store.go.add_permits(1);
+    run_until(&engine, 2).await;
+}

@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use super::Engine;
 use crate::clock::Clock;
 use crate::connector::{Delivery, Rejection};
-use crate::journal::{Arrival, Draft, Journal};
+use crate::journal::{Arrival, Journal};
 use crate::model::Side;
-use crate::store::StoreError;
+use crate::store::{Change, StoreError};
 
 /// Why a delivery was not accepted.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -103,13 +103,13 @@ impl Inbox {
     /// still arrive.
     async fn append(inbox: &Arc<Self>, arrivals: Vec<Arrival>) -> Result<(), StoreError> {
         let first = inbox.take_numbers(arrivals.len() as u64);
-        let mut draft = Draft::new(inbox.journal.clone());
-        let lengths = (first..).zip(&arrivals).map(|(number, arrival)| draft.put_arrival(number, arrival));
-        let is_short = lengths.max() <= Some(SHORT);
+        let batch = Journal::arrivals(first, &arrivals);
+        let is_short = |change: &Change| matches!(change, Change::Put(_, _, row) if row.len() <= SHORT);
+        let are_short = batch.changes.iter().all(is_short);
         let inbox = Arc::clone(inbox);
         let commit = tokio::spawn(async move {
-            let result = inbox.journal.commit(draft.take()).await;
-            if result.is_ok() && is_short {
+            let result = inbox.journal.commit(batch).await;
+            if result.is_ok() && are_short {
                 inbox.keep_at_hand(first, arrivals);
             }
             inbox.arrived(first);

@@ -131,12 +131,9 @@ impl Draft {
         self.put(Table::Meta, LEDGER, encode(meta));
     }
 
-    /// Stores an arrival under a number. Gives the length of its row in bytes.
-    pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) -> usize {
-        let row = encode(arrival);
-        let length = row.len();
-        self.put(Table::Inbox, number.to_be_bytes().to_vec(), row);
-        length
+    /// Stores an arrival under a number.
+    pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) {
+        self.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
     }
 
     /// Removes an arrival.

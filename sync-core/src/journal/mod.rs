@@ -202,6 +202,16 @@ impl Journal {
         Ok(Self { store })
     }
 
+    /// What stores arrivals under numbers from `first` on.
+    #[must_use]
+    pub fn arrivals(first: u64, arrivals: &[Arrival]) -> Batch {
+        let mut batch = Batch::default();
+        for (number, arrival) in (first..).zip(arrivals) {
+            batch.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
+        }
+        batch
+    }
+
     /// Commits a batch; durable when this returns.
     ///
     /// # Errors
