@@ -116,6 +116,39 @@ async fn is_a_store_without_prints_given_them_by_its_first_sweep() {
     assert!(stage.left.state().pages > swept, "they were swept once more");
 }
 
+#[tokio::test(start_paused = true)]
+async fn is_found_what_became_as_it_was_when_the_sweep_began_though_we_know_of_a_change_since() {
+    let stage = stage();
+    let engine = stage.engine().await;
+    people(&stage, 7);
+    for n in 0..7 {
+        let news = created(&format!("p{n}"), "1", Timestamp::from_secs(1));
+        engine.accept(Side::Left, &webhook(&news)).await.unwrap();
+    }
+    let edits = async {
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        stage.left.state().slow = Duration::from_secs(12);
+        // One page of three has been heard.
+        tokio::time::sleep(Duration::from_secs(23)).await;
+        assert_eq!(stage.left.state().pages, 2);
+        stage.left.changes("p6", "2");
+        let mut told = Sighting::created(person("p6", "2"), stage.left.now());
+        told.previous = Some(Properties::from([("phone".to_owned(), Value::new("1"))]));
+        engine.accept(Side::Left, &webhook(&News::Seen(Box::new(told)))).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(stage.left.state().pages, 2);
+        stage.left.changes("p6", "1");
+    };
+    tokio::join!(live(&engine, 190), edits);
+    assert_eq!(engine.status().counts.found, 1);
+    let written = stage.right.state().written.clone();
+    let phones = written.iter().filter_map(|row| match &row.body {
+        WriteBody::Update { properties, .. } => properties["phone"].clone(),
+        _ => None,
+    });
+    assert_eq!(phones.collect::<Vec<_>>(), ["2", "1"].map(|phone| Value::new(phone).unwrap()), "L4");
+}
+
 /// Three people on the left, who were all created on the right.
 async fn with_three_pairs() -> Stage {
     let stage = stage();

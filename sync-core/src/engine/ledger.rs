@@ -313,6 +313,7 @@ impl Ledger {
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             self.count_held(stored.as_deref(), pair.as_ref());
+            self.outdate_prints(stored.as_deref(), pair.as_ref());
             self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
             closed.push((id, place, pair));
         }

@@ -27,6 +27,7 @@ mod links;
 mod mail;
 mod patient;
 mod portion;
+mod prints;
 mod quarantine;
 mod repair;
 mod report;

@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::dispatch::Job;
 use super::heard::Heard;
 use super::ledger::Ledger;
+use super::prints::Prints;
 use crate::connector::{Answer, Cursor, Error, Query, Remedy};
 use crate::journal::{Arrival, IndexKey};
 use crate::model::{
@@ -42,6 +43,8 @@ pub(super) struct Repair {
     sweep: Round,
     /// A question is under way.
     asking: bool,
+    /// While a sweep is under way.
+    pub(super) prints: Option<Prints>,
     /// Why the side does not answer.
     pub(super) trouble: Option<String>,
     pub(super) heard: Heard,
@@ -148,6 +151,9 @@ impl Ledger {
                 return Ok(());
             }
         };
+        if is_sweep(&query) {
+            self.read_prints(side).await?;
+        }
         let as_of = answer.as_of.unwrap_or(self.now);
         let began = self.desks[side].repair.round(&query).rest.take().map(|(_, began)| began);
         // Many at once are an import or the end of an outage: people go first.
@@ -181,8 +187,11 @@ impl Ledger {
     ) -> Result<Option<News>, StoreError> {
         let key = IndexKey::record(side, &record.id);
         let shown = self.systems[side].mapping.get(&record.properties);
-        // Nearly every record is as its pair last saw it: the index tells that. A pair that is open in this turn
-        // may differ from its row there, so it is looked at itself.
+        // Nearly every record is as its pair last saw it: the index tells that, and in a sweep what was read of it before.
+        if self.is_as_printed(side, &record.id, &key, &shown) {
+            return Ok(None);
+        }
+        // A pair that is open in this turn may differ from its row there, so it is looked at itself.
         if let Some(lead) = self.draft.lead(&key).await?
             && !self.open.contains_key(&lead.pair)
             && lead.is_as_believed(&shown)
@@ -281,6 +290,7 @@ impl Ledger {
             let round = repair.round(&query);
             (round.ripe, round.rest) = (true, Some((next, began)));
         } else if is_sweep(&query) {
+            repair.prints = None;
             repair.sweep.due = Some(self.now.plus(self.settings.sweep));
             self.meta.swept[side] = Some(self.now);
         } else {
@@ -307,6 +317,9 @@ impl Ledger {
                 (repair.round(query).rest, repair.trouble) = (None, trouble);
                 wait = wait.max(RELUCTANT);
             }
+        }
+        if repair.sweep.rest.is_none() {
+            repair.prints = None;
         }
         repair.round(query).due = Some(self.now.plus(wait));
     }
