@@ -44,7 +44,8 @@ impl Effort {
 /// What a process has used so far, by Linux's account. Elsewhere all is zero.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
-    /// Time on a processor, in user and system mode, of all its threads. To 10 ms, and exact as long as no thread has ended.
+    /// Time on a processor, in user and system mode, of all its threads. To 20 ms, and exact as long as no thread has ended: so it may
+    /// go back by as much.
     pub cpu: Duration,
     /// Memory in use, in bytes.
     pub resident: u64,

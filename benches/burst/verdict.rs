@@ -31,8 +31,8 @@ pub(crate) struct Verdict {
     creations: usize,
     links: usize,
     reads: usize,
-    /// Further calls at Stripe: that write, and that look at a customer.
-    beyond: [usize; 2],
+    /// How many more calls Stripe got than it had to: that write, and others.
+    beyond: [i64; 2],
     asked: [usize; 2],
 }
 
@@ -53,7 +53,7 @@ impl Verdict {
         "most calls in any second / limit, Stripe (must: 1.00)",
         "most calls in any second / limit, HubSpot (must: 1.00)",
         "creations and links, calls per contact (must: 1.01); HubSpot reads per contact",
-        "further Stripe calls: writes, which are echoes (must: 0); looks at a customer",
+        "further Stripe calls: that write (echoes; must: 0); that only read",
         "calls that ask what changed: Stripe, HubSpot",
     ];
 
@@ -94,7 +94,7 @@ impl Verdict {
             creations: stripe.iter().filter(creates).count(),
             links: hubspot.iter().filter(|call| call.path.ends_with("/batch/update")).count(),
             reads: hubspot.iter().filter(|call| call.path.ends_with("/batch/read")).count(),
-            beyond: [writes.saturating_sub(needed), stripe.len() - writes - asked[0]],
+            beyond: [writes as i64 - needed as i64, (stripe.len() - writes - asked[0]) as i64],
             asked,
         }
     }

@@ -127,7 +127,7 @@ async fn cost(process: u32, url: &str, webhooks: Vec<Webhook>, done: impl Fn() -
     let time = began.elapsed();
     sleep(REST).await;
     let after = Used::by(process);
-    Cost { count, cpu: after.cpu - before.cpu, peak: after.peak, time }
+    Cost { count, cpu: after.cpu.saturating_sub(before.cpu), peak: after.peak, time }
 }
 
 /// The whole program, between two emulated systems that limit nobody and tell it nothing by themselves.

@@ -76,8 +76,8 @@ async fn list(directory: &Path, pairs: usize) -> Listed {
     let made = Used::by_us();
     let rows = store.scan(Table::Pairs, b"", 1_000).await.unwrap();
     Listed {
-        cpu_micros: (after.cpu - before.cpu).as_secs_f64() * 1e6,
-        making_micros: (made.cpu - after.cpu).as_secs_f64() * 1e6,
+        cpu_micros: after.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6,
+        making_micros: made.cpu.saturating_sub(after.cpu).as_secs_f64() * 1e6,
         peak: after.peak,
         calls: left.calls() + right.calls(),
         pages: left.pages() + right.pages(),

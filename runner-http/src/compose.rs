@@ -38,6 +38,7 @@ pub(crate) struct Connectors {
 /// Builds both connectors, which checks what only they know how to check. Needs a TLS provider.
 pub(crate) fn connectors(config: &Config) -> Result<Connectors, RunError> {
     let timeout = Duration::from_millis(config.sync.call_timeout_ms);
+    // A clone for each system: one knows one server's name by heart.
     let transport = ReqwestTransport::new(timeout).map_err(RunError::Http)?;
     let hubspot = hubspot_config(&config.hubspot, config.server.public_url.as_str());
     let stripe = stripe_config(&config.stripe);

@@ -75,7 +75,7 @@ pub(super) struct Open {
     /// As it is in the store; none if it is new.
     pub(super) stored: Option<Arc<Pair>>,
     /// As it is now; none if another has taken it in.
-    pair: Option<Pair>,
+    pub(super) pair: Option<Pair>,
 }
 
 impl Open {
@@ -313,7 +313,6 @@ impl Ledger {
             self.meta.count_due(before, after);
             self.list_refusals(stored.as_deref(), pair.as_ref());
             self.count_held(stored.as_deref(), pair.as_ref());
-            self.outdate_prints(stored.as_deref(), pair.as_ref());
             self.draft.change_pair(&id, stored.as_deref(), pair.as_ref()).await?;
             closed.push((id, place, pair));
         }
@@ -324,6 +323,7 @@ impl Ledger {
             self.stored_meta = Some(self.meta.clone());
         }
         if !self.draft.is_empty() {
+            self.outdate_prints();
             self.journal.commit(self.draft.take()).await?;
         }
         for first in self.posted.drain(..) {

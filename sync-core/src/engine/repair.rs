@@ -187,7 +187,7 @@ impl Ledger {
     ) -> Result<Option<News>, StoreError> {
         let key = IndexKey::record(side, &record.id);
         let shown = self.systems[side].mapping.get(&record.properties);
-        // Nearly every record is as its pair last saw it: the index tells that, and in a sweep what was read of it before.
+        // Nearly every record is as its pair last saw it: the index tells that, and while a sweep lasts what was read of it.
         if self.is_as_printed(side, &record.id, &key, &shown) {
             return Ok(None);
         }

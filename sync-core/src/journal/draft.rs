@@ -107,6 +107,11 @@ impl Draft {
         rows.into_values().flatten().map(|row| decode(&row)).collect()
     }
 
+    /// The keys of the index whose rows change.
+    pub(crate) fn changed_leads(&self) -> impl Iterator<Item = &Bytes> {
+        self.changes.get(&Table::Index).into_iter().flat_map(BTreeMap::keys)
+    }
+
     async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         match self.changes.get(&table).and_then(|changed| changed.get(key)) {
             Some(pending) => Ok(pending.clone()),

@@ -16,6 +16,15 @@ impl IndexKey {
         Self(["i/", side.as_str(), "/", id.as_str()].concat())
     }
 
+    /// No record of a side comes before this.
+    pub(crate) fn first(side: Side) -> Self {
+        Self::record(side, &RecordId::new(""))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// By the comparable form of the match value.
     #[must_use]
     pub fn matching(key: &str) -> Self {

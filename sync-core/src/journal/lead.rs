@@ -24,6 +24,12 @@ impl Lead {
         self.print == Some(print_of_fields(fields))
     }
 
+    /// Of a pair that last saw its record hold these fields.
+    #[cfg(test)]
+    pub(crate) fn of(pair: PairId, fields: &Fields) -> Self {
+        Self { pair, print: Some(print_of_fields(fields)) }
+    }
+
     /// Reads a row: the id, or the id and the print.
     pub(super) fn read(row: &[u8]) -> Result<Self, StoreError> {
         if row.starts_with(b"[") {
@@ -33,28 +39,29 @@ impl Lead {
         Ok(Self { pair: decode(row)?, print: None })
     }
 
-    pub(super) fn row(&self) -> Bytes {
+    pub(crate) fn row(&self) -> Bytes {
         self.print.map_or_else(|| encode(&self.pair), |print| encode(&(&self.pair, print)))
     }
 }
 
 impl IndexKey {
-    /// What a row says, in short: that the record with this key holds these fields, as its pair last saw it.
+    /// What the row of a record says, in short: the hash of its key and of the print of these fields. Of a million records that are
+    /// not as believed one passes among a million marks with a chance of 2^-24.
     pub(crate) fn mark(&self, fields: &Fields) -> u64 {
         mark_of(self.0.as_bytes(), print_of_fields(fields))
     }
 }
 
 impl Journal {
-    /// What rows of the index say of records of a side, in short: of up to `limit` rows that come `after` another. With the last
-    /// one, if there may be more.
+    /// The [mark](IndexKey::mark) of each record of a side whose row has a print: of up to `limit` rows that come `after`
+    /// another. With the last one, if there may be more.
     pub(crate) async fn marks(
         &self,
         side: Side,
         after: Option<&Bytes>,
         limit: usize,
     ) -> Result<(Vec<u64>, Option<Bytes>), StoreError> {
-        let first = IndexKey::record(side, &RecordId::new("")).0;
+        let first = IndexKey::first(side).0;
         let from = after.map_or_else(|| first.clone().into_bytes(), |after| [after, &b"\0"[..]].concat());
         let rows = self.store.scan(Table::Index, &from, limit).await?;
         let last = rows.last().map(|(key, _)| key.clone());

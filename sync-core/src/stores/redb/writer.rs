@@ -38,7 +38,7 @@ impl Writer {
     /// Works until all senders are gone.
     pub(super) fn work(mut self, orders: &Receiver<Order>) {
         while let Ok(first) = orders.recv() {
-            // Where threads wait for a processor, some of them are about to commit, and can share this sync. Else this takes no time.
+            // Where threads wait for a processor, some of them are about to commit, and can share this sync.
             thread::yield_now();
             let (mut frame, mut waiting) = (Frame::new(), Vec::new());
             for order in std::iter::once(first).chain(orders.try_iter()) {
