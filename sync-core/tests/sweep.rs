@@ -7,6 +7,7 @@ mod stage;
 
 use std::time::Duration;
 
+use sync_core::Engine;
 use sync_core::clock::Clock;
 use sync_core::connector::WriteBody;
 use sync_core::model::{News, Properties, Record, RecordId, Side, Sighting, Timestamp, Value};
@@ -27,15 +28,21 @@ fn people(stage: &Stage, count: usize) {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn does_a_sweep_that_finds_nothing_cost_as_many_calls_as_there_are_pages() {
-    let stage = stage();
+/// An engine that was told of them.
+async fn with_people(stage: &Stage, count: usize) -> Engine {
+    people(stage, count);
     let engine = stage.engine().await;
-    people(&stage, 7);
-    for n in 0..7 {
+    for n in 0..count {
         let news = created(&format!("p{n}"), "1", Timestamp::from_secs(1));
         engine.accept(Side::Left, &webhook(&news)).await.unwrap();
     }
+    engine
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_a_sweep_that_finds_nothing_cost_as_many_calls_as_there_are_pages() {
+    let stage = stage();
+    let engine = with_people(&stage, 7).await;
     live(&engine, 150).await;
     let state = stage.left.state();
     assert_eq!((state.pages, state.reads, state.asked.len()), (3, 0, 0));
@@ -119,12 +126,7 @@ async fn is_a_store_without_prints_given_them_by_its_first_sweep() {
 #[tokio::test(start_paused = true)]
 async fn is_found_what_became_as_it_was_when_the_sweep_began_though_we_know_of_a_change_since() {
     let stage = stage();
-    let engine = stage.engine().await;
-    people(&stage, 7);
-    for n in 0..7 {
-        let news = created(&format!("p{n}"), "1", Timestamp::from_secs(1));
-        engine.accept(Side::Left, &webhook(&news)).await.unwrap();
-    }
+    let engine = with_people(&stage, 7).await;
     let edits = async {
         tokio::time::sleep(Duration::from_secs(90)).await;
         stage.left.state().slow = Duration::from_secs(12);
@@ -152,12 +154,7 @@ async fn is_found_what_became_as_it_was_when_the_sweep_began_though_we_know_of_a
 /// Three people on the left, who were all created on the right.
 async fn with_three_pairs() -> Stage {
     let stage = stage();
-    people(&stage, 3);
-    let engine = stage.engine().await;
-    for n in 0..3 {
-        let news = created(&format!("p{n}"), "1", Timestamp::from_secs(1));
-        engine.accept(Side::Left, &webhook(&news)).await.unwrap();
-    }
+    let engine = with_people(&stage, 3).await;
     live(&engine, 50).await;
     stage
 }
