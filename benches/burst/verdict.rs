@@ -20,7 +20,7 @@ pub(crate) struct Verdict {
     contacts: usize,
     makespan: f64,
     bound: f64,
-    /// On time; the most there can be oldest first; and in any order.
+    /// On time; about as many as there can be oldest first; and in any order.
     on_time: [usize; 3],
     worst: f64,
     edits: [Latency; 2],

@@ -34,7 +34,8 @@ pub(super) fn delays(loads: &BTreeMap<Class, Load>, supplies: &[Supply]) -> BTre
 
 /// Whether all that waits can be done within `promise` of when it came, our own housekeeping apart.
 ///
-/// Within a class whoever came first is done first; so if the first and the last are on time, those between them are.
+/// Within a class whoever came first is done first, at least as long as all can be on time; so if the first and the last are on time,
+/// those between them are.
 pub(super) fn is_on_time(
     loads: &BTreeMap<Class, Load>,
     delays: &BTreeMap<Class, Duration>,

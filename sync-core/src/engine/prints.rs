@@ -1,4 +1,4 @@
-//! What a sweep compares with: the prints of a side's records, read from the index once and in order.
+//! What a sweep compares with: the prints of a side's records, read from the index in order.
 //!
 //! To look up each record that is listed reads two pages of a large store, in no order, which costs more than all else about it.
 
@@ -18,7 +18,7 @@ const CHUNK: usize = 2_000;
 /// With more changed rows than this the index is read anew.
 const MOST_CHANGED: usize = 10_000;
 
-/// The prints of a side's records, while it is swept. They take 8 bytes a record, and up to 16 until all are read.
+/// The prints of a side's records, while it is swept: 8 bytes a record, and for moments up to thrice that while they are read.
 #[derive(Debug, Default)]
 pub(super) struct Prints {
     /// The [mark](IndexKey::mark) of each.
@@ -64,9 +64,9 @@ impl Ledger {
     /// Whether a record is just as its pair last saw it, as far as that can be told from memory. False says nothing.
     pub(super) fn is_as_printed(&self, side: Side, id: &RecordId, key: &IndexKey, fields: &Fields) -> bool {
         let Some(prints) = &self.desks[side].repair.prints else { return false };
-        // What this turn changes is not in the index yet.
         prints.tell(key, fields)
-            && !self.draft.changed_leads().any(|changed| *changed == key.as_bytes())
+            // What this turn changes is not in the index yet.
+            && !self.draft.changes_lead(key)
             && !self.open.values().any(|open| may_change(open, side, id))
     }
 

@@ -10,7 +10,7 @@
 //!
 //! The *sweep* is the same with all records, far less often: it finds what is too long ago, or was too much at once. It never
 //! takes a record that is not listed for deleted. While other work waits, a new question takes one call, and only every
-//! thousandth call goes on with it: what was imported meanwhile is a long answer that tells nothing new.
+//! thousandth call goes on with it, or begins a sweep: what was imported meanwhile is a long answer that tells nothing new.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub(super) struct Repair {
 /// A question that is asked again and again.
 #[derive(Debug, Default)]
 struct Round {
-    /// When to ask next; `None`: now, or never.
+    /// When to ask next; `None`: now, never, or it is being asked.
     due: Option<Timestamp>,
     /// It is time to ask.
     ripe: bool,
@@ -319,6 +319,7 @@ impl Ledger {
             }
         }
         if repair.sweep.rest.is_none() {
+            // The next sweep begins anew.
             repair.prints = None;
         }
         repair.round(query).due = Some(self.now.plus(wait));

@@ -107,6 +107,11 @@ impl Draft {
         rows.into_values().flatten().map(|row| decode(&row)).collect()
     }
 
+    /// Whether the row of the index with this key changes.
+    pub(crate) fn changes_lead(&self, key: &IndexKey) -> bool {
+        self.changes.get(&Table::Index).is_some_and(|changed| changed.contains_key(key.as_bytes()))
+    }
+
     /// The keys of the index whose rows change.
     pub(crate) fn changed_leads(&self) -> impl Iterator<Item = &Bytes> {
         self.changes.get(&Table::Index).into_iter().flat_map(BTreeMap::keys)

@@ -46,7 +46,7 @@ impl Lead {
 
 impl IndexKey {
     /// What the row of a record says, in short: the hash of its key and of the print of these fields. Of a million records that are
-    /// not as believed one passes among a million marks with a chance of 2^-24.
+    /// not as believed one has the mark of any of a million that are with a chance of 2^-24.
     pub(crate) fn mark(&self, fields: &Fields) -> u64 {
         mark_of(self.0.as_bytes(), print_of_fields(fields))
     }
