@@ -41,8 +41,8 @@ pub struct Description {
     pub lag: Duration,
 }
 
-/// To start from: no limits (a real system has some: set them), one call at a time, one record a call, a clock of milliseconds, no activities, a search that
-/// lags by a minute.
+/// To start from: no limits (a real system has some: set them), one call at a time, one record a call, a clock of
+/// milliseconds, no activities, a search that lags by a minute.
 impl Default for Description {
     fn default() -> Self {
         Self {

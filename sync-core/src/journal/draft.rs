@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Arrival, DeadLetter, IndexKey, Journal, LEDGER, Lead, Meta, Waiting, decode, decode_option, due_key,
-    encode, lead, pending_key, survivor_key, tombstone_key,
+    encode, lead, pending_key, sequence_key, survivor_key, tombstone_key,
 };
 use crate::model::{Due, Pair, PairId, Pending, RecordId, Side, Timestamp};
 use crate::store::{Batch, StoreError, Table};
@@ -143,12 +143,12 @@ impl Draft {
 
     /// Stores an arrival under a number.
     pub fn put_arrival(&mut self, number: u64, arrival: &Arrival) {
-        self.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
+        self.put(Table::Inbox, sequence_key(number), encode(arrival));
     }
 
     /// Removes an arrival.
     pub fn delete_arrival(&mut self, number: u64) {
-        self.delete(Table::Inbox, number.to_be_bytes().to_vec());
+        self.delete(Table::Inbox, sequence_key(number));
     }
 
     /// Stores a pair as it is now, or removes it, and its prints in the index with it. `before`: the pair as it is stored, if it

@@ -78,6 +78,11 @@ pub(super) fn parse_due(key: &[u8]) -> Result<(Due, PairId), StoreError> {
     Ok((Due { side, class, since }, PairId::new(pair)))
 }
 
+/// Keys sort by number.
+pub(super) fn sequence_key(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_be_bytes())
+}
+
 pub(super) fn sequence(key: &[u8]) -> Result<u64, StoreError> {
     let bytes = <[u8; 8]>::try_from(key)
         .map_err(|_| StoreError::Damaged("unreadable key in the inbox".to_owned()))?;

@@ -34,7 +34,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Rows, Store, StoreError, Table};
 use crate::stores::check_format;
-use keys::{due_key, parse_due, pending_key, sequence, side_byte, survivor_key, tombstone_key};
+use keys::{due_key, parse_due, pending_key, sequence, sequence_key, side_byte, survivor_key, tombstone_key};
 
 pub use draft::Draft;
 pub use keys::IndexKey;
@@ -207,7 +207,7 @@ impl Journal {
     pub fn arrivals(first: u64, arrivals: &[Arrival]) -> Batch {
         let mut batch = Batch::default();
         for (number, arrival) in (first..).zip(arrivals) {
-            batch.put(Table::Inbox, number.to_be_bytes().to_vec(), encode(arrival));
+            batch.put(Table::Inbox, sequence_key(number), encode(arrival));
         }
         batch
     }
@@ -235,7 +235,7 @@ impl Journal {
     pub async fn inbox_end(&self) -> Result<u64, StoreError> {
         let mut end = 0_u64;
         loop {
-            let rows = self.store.scan(Table::Inbox, &end.to_be_bytes(), 1000).await?;
+            let rows = self.store.scan(Table::Inbox, &sequence_key(end), 1000).await?;
             let Some((key, _)) = rows.last() else { return Ok(end) };
             end = sequence(key)? + 1;
         }
@@ -246,7 +246,7 @@ impl Journal {
     /// # Errors
     /// As [`Store::scan`].
     pub async fn inbox(&self, from: u64, limit: usize) -> Result<Vec<(u64, Arrival)>, StoreError> {
-        let rows = self.store.scan(Table::Inbox, &from.to_be_bytes(), limit).await?;
+        let rows = self.store.scan(Table::Inbox, &sequence_key(from), limit).await?;
         rows.iter().map(|(key, row)| Ok((sequence(key)?, decode(row)?))).collect()
     }
 
